@@ -1,0 +1,46 @@
+# Two commands are all a new user needs: make run, make test.
+.DEFAULT_GOAL := help
+.PHONY: help run test test-all lint bench notebooks clean
+
+PYTHON ?= python3.11
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+help:
+	@echo "make run        start the app and print its address"
+	@echo "make test       lint, types, import contract and the tests (about 5 minutes)"
+	@echo "make test-all   the same with full counts and long drills (up to 30 minutes)"
+	@echo "make lint       ruff, mypy and the import contract alone"
+	@echo "make lock       write requirements.lock anew from pyproject.toml"
+
+$(STAMP): requirements.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+run: $(STAMP)
+	@exec $(BIN)/plantid serve
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: lint
+	$(BIN)/python -m pytest
+
+bench notebooks: $(STAMP)
+	@echo "Nothing to do yet: there are no benchmarks and no notebooks."
+
+lock:
+	$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --no-annotate \
+	  --universal --python-version 3.11 --all-extras pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

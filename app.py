@@ -1,0 +1,24 @@
+"""The app: an ASGI server when imported, the pages when run as the script."""
+
+from __future__ import annotations
+
+import streamlit as st
+from streamlit.starlette import App
+
+from plantid_core.web import application
+
+if __name__ == "__main__" and st.runtime.exists():
+    st.set_page_config(page_title="Plant-ID workbench", page_icon=":seedling:", layout="wide")
+    st.navigation([st.Page("pages/identify.py", title="Identify", default=True)]).run()
+else:
+    app = App(
+        __file__,
+        routes=application.routes(),
+        lifespan=application.lifespan,
+        on_script_error=application.script_error,
+    )
+
+    if __name__ == "__main__":
+        from plantid_core.settings import load_settings
+
+        application.run(app, load_settings())

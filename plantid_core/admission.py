@@ -1,0 +1,69 @@
+"""The upload chain under single-flight: the same bytes are decoded once, however often they come."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from typing import TYPE_CHECKING
+
+from plantid_core.errors import UploadRejected
+from plantid_core.resilience.flight import Flights
+from plantid_core.resilience.near import Near
+from plantid_core.upload import Policy, admit
+from plantid_core.upload.chain import precheck
+
+if TYPE_CHECKING:
+    from plantid_core.deadline import Deadline
+    from plantid_core.telemetry import Trace
+    from plantid_core.upload import Photo, Upload
+
+_VERDICTS_KEPT = 128
+_VERDICT_TTL_S = 1800.0
+
+
+class Admission:
+    """Verdicts by the sha256 of the raw bytes, the format the name promises, and the policy."""
+
+    def __init__(self, policy: Policy | None = None) -> None:
+        self._policy = policy or Policy()
+        self._verdicts: Near[Photo | UploadRejected] = Near(_VERDICTS_KEPT, _VERDICT_TTL_S)
+        self._flights: Flights[Photo | UploadRejected] = Flights()
+        self._lock = threading.Lock()
+        self._decoded = 0
+
+    @property
+    def decoded(self) -> int:
+        """Return how many files went through the whole chain."""
+        return self._decoded
+
+    def photo(self, upload: Upload, deadline: Deadline, trace: Trace) -> Photo:
+        """Return the sanitised photo; raises `UploadRejected`."""
+        with trace.stage("validate") as note:
+            promised = precheck(upload.data, upload.filename, self._policy)
+            digest = hashlib.sha256(upload.data).hexdigest()
+            key = f"{digest}:{promised}:{self._policy.version}"
+            kept = self._verdicts.get(key)
+            if kept is not None:
+                note.text = "verdict kept"
+            verdict = (
+                kept[1]
+                if kept
+                else self._flights.join(key, lambda: self._judge(key, upload), deadline)
+            )
+        if isinstance(verdict, UploadRejected):
+            raise verdict.with_traceback(None)
+        return verdict
+
+    def _judge(self, key: str, upload: Upload) -> Photo | UploadRejected:
+        # A flight that lands between a caller's look-up and its joining has left its verdict here.
+        if (kept := self._verdicts.get(key)) is not None:
+            return kept[1]
+        with self._lock:
+            self._decoded += 1
+        verdict: Photo | UploadRejected
+        try:
+            verdict = admit(upload.data, upload.filename, policy=self._policy)
+        except UploadRejected as rejected:
+            verdict = rejected
+        self._verdicts.put(key, verdict)
+        return verdict

@@ -1,0 +1,101 @@
+"""Every error that the workbench raises on purpose.
+
+::
+
+    PlantIDError
+    ├── ConfigurationError      (faults)                      settings cannot be used
+    ├── UploadRejected          (code, layer, limit, value, detected)
+    ├── StoreUnavailable        (ways)                        no Redis to be found or started
+    ├── DeadlineExceeded        (budget_s)                    the request's time is used up
+    ├── ModelUnavailable        (path)                        the offline weights cannot be used
+    └── ProviderError           (provider, code, retry_after_s)
+        ├── ProviderUnavailable     could not be reached, or failed
+        ├── ProviderQuotaExceeded   no credits left, or asked to slow down
+        └── ProviderRejected        refused this request: asking again will not help
+
+``str(error)`` is a sentence for people; the fields are for programs. No message holds an API key.
+"""
+
+from __future__ import annotations
+
+
+class PlantIDError(Exception):
+    """Base of every error above."""
+
+
+class ConfigurationError(PlantIDError):
+    """The settings hold faults; ``faults`` has one sentence for each."""
+
+    def __init__(self, faults: list[str]) -> None:
+        self.faults = faults
+        super().__init__("Settings cannot be used: " + " · ".join(faults))
+
+
+class UploadRejected(PlantIDError):
+    """A file was refused by the upload chain.
+
+    ``code`` names the rule, ``layer`` the gate that stopped it (name, size, type, header, decode,
+    re-encode), ``limit`` and ``value`` the bound and what was found, ``detected`` what the file
+    really is ("a PDF document").
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        layer: str,
+        limit: float | str | None = None,
+        value: float | str | None = None,
+        detected: str | None = None,
+    ) -> None:
+        self.code = code
+        self.layer = layer
+        self.limit = limit
+        self.value = value
+        self.detected = detected
+        super().__init__(message)
+
+
+class StoreUnavailable(PlantIDError):
+    """No Redis or Valkey could be found or started."""
+
+
+class DeadlineExceeded(PlantIDError):
+    """The request's time budget of ``budget_s`` seconds is used up."""
+
+    def __init__(self, budget_s: float) -> None:
+        self.budget_s = budget_s
+        super().__init__(f"No answer within the {budget_s:.1f} s allowed for this request.")
+
+
+class ModelUnavailable(PlantIDError):
+    """The offline model's weights are missing or are not the pinned ones."""
+
+
+class ProviderError(PlantIDError):
+    """An identification service gave no answer.
+
+    ``code`` is a short stable word, ``retry_after_s`` the seconds after which the service itself
+    said it may be asked again (None: it did not say).
+    """
+
+    def __init__(
+        self, provider: str, code: str, message: str, *, retry_after_s: float | None = None
+    ) -> None:
+        self.provider = provider
+        self.code = code
+        self.retry_after_s = retry_after_s
+        super().__init__(message)
+
+
+class ProviderUnavailable(ProviderError):
+    """The service could not be reached, timed out, failed, or answered nonsense."""
+
+
+class ProviderQuotaExceeded(ProviderError):
+    """The service's quota is used up, or it asked for fewer requests."""
+
+
+class ProviderRejected(ProviderError):
+    """The service refused this request (bad key, bad picture): the same request will fail again."""

@@ -1,0 +1,35 @@
+"""One colour a provider, on every page and chart: Okabe and Ito's, told apart by every eye."""
+
+from __future__ import annotations
+
+COLOURS = {
+    "plant_id": "#0072B2",
+    "plantnet": "#D55E00",
+    "offline": "#009E73",
+    "herbarium": "#CC79A7",
+    "consensus": "#E69F00",
+}
+TITLES = {"plant_id": "Plant.id", "plantnet": "Pl@ntNet", "offline": "Offline model"}
+NEUTRAL = "#8a938d"
+
+
+def percent(score: float) -> str:
+    """Return a score as a whole per cent; "< 1 %" below one."""
+    return "< 1 %" if score < 0.01 else f"{score * 100:.0f} %"  # noqa: PLR2004 - one per cent
+
+
+def duration(ms: float) -> str:
+    """Return a time with the unit that a person reads."""
+    if ms < 1:
+        return "< 1 ms"
+    if ms < 1000:  # noqa: PLR2004 - a second
+        return f"{ms:.0f} ms"
+    return f"{ms / 1000:.1f} s"
+
+
+def age(seconds: float) -> str:
+    """Return how old something is, in words."""
+    for length, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"

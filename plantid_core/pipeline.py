@@ -1,0 +1,217 @@
+"""A photo goes in at the top, ranked species come out.
+
+``identify``: photos (already admitted) → a key a provider → cache → provider → one outcome. A
+provider that fails is one entry of the answers, never an exception.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import uuid
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import orjson
+from pydantic import TypeAdapter, ValidationError
+
+from plantid_core import errors
+from plantid_core.compare.consensus import consensus
+from plantid_core.plants import Answer, Outcome, PhotoSummary, Picture, Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from concurrent.futures import Executor, Future
+
+    from plantid_core.deadline import Deadline
+    from plantid_core.plants import (
+        AnswerError,
+        AnswerStatus,
+        Observation,
+        Organ,
+        Provider,
+        Rung,
+        Source,
+    )
+    from plantid_core.resilience.cache import Cache, Cached
+    from plantid_core.resilience.envelope import Kind
+    from plantid_core.telemetry import Note, Trace
+    from plantid_core.upload.photo import Photo
+
+LOCAL = frozenset({"offline", "herbarium"})
+
+_KEY_VERSION = 1
+_GRACE_S = 0.25
+_REPLY: TypeAdapter[Reply] = TypeAdapter(Reply)
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """The parts one request passes through; ``local`` caches what this machine computes itself."""
+
+    shared: Cache
+    local: Cache
+    executor: Executor
+
+    def identify(
+        self,
+        photos: Sequence[Photo],
+        observation: Observation,
+        providers: Sequence[Provider],
+        deadline: Deadline,
+        trace: Trace,
+        *,
+        fresh: bool = False,
+    ) -> Outcome:
+        """Return every provider's answer, all asked at once; never raises for a provider's sake."""
+        self.shared.probe_if_due()
+        asked = [
+            (
+                provider,
+                self.executor.submit(
+                    self._ask, provider, observation, deadline, trace, fresh=fresh
+                ),
+            )
+            for provider in providers
+        ]
+        answers = tuple(self._collect(provider, future, deadline) for provider, future in asked)
+        with trace.stage("consensus"):
+            agreed = consensus(answers)
+        return Outcome(
+            id=uuid.uuid4().hex,
+            photos=tuple(summary(photo) for photo in photos),
+            answers=answers,
+            consensus=agreed,
+            rung=rung(answers),
+            degraded=() if self.shared.available() else ("redis",),
+            trace=trace.stages(),
+        )
+
+    def _collect(self, provider: Provider, future: Future[Answer], deadline: Deadline) -> Answer:
+        try:
+            return future.result(deadline.remaining() + _GRACE_S)
+        except FutureTimeout:
+            future.cancel()
+            late = errors.DeadlineExceeded(deadline.budget_s)
+            return _failure(provider, late, deadline.budget_s * 1e3)
+
+    def _ask(
+        self,
+        provider: Provider,
+        observation: Observation,
+        deadline: Deadline,
+        trace: Trace,
+        *,
+        fresh: bool,
+    ) -> Answer:
+        began = time.perf_counter()
+        with trace.stage(provider.name) as note:
+            try:
+                cached = self._cached(provider, observation, deadline, fresh=fresh)
+                reply = _REPLY.validate_json(cached.payload)
+            except (errors.ProviderError, errors.DeadlineExceeded) as error:
+                note.text = str(error)
+                return _failure(provider, error, _ms_since(began))
+            except ValidationError:
+                unread = errors.ProviderUnavailable(
+                    provider.name, "malformed", "The kept answer could not be read."
+                )
+                return _failure(provider, unread, _ms_since(began))
+            return _answer(provider, reply, cached, _ms_since(began), note)
+
+    def _cached(
+        self, provider: Provider, observation: Observation, deadline: Deadline, *, fresh: bool
+    ) -> Cached:
+        cache = self.local if provider.name in LOCAL else self.shared
+
+        def compute() -> tuple[Kind, bytes]:
+            reply = provider.identify(observation, deadline)
+            return "value" if reply.status == "ok" else "negative", orjson.dumps(reply)
+
+        return cache.get(cache_key(provider, observation), compute, deadline, fresh=fresh)
+
+
+def cache_key(provider: Provider, observation: Observation) -> str:
+    """Return the key of one provider's answer: a digest of all that shapes it, and no secret."""
+    place = observation.place
+    parts = [
+        _KEY_VERSION,
+        provider.name,
+        provider.cache_scope,
+        provider.sandbox,
+        [[picture.sha256, picture.organ] for picture in observation.pictures],
+        None if place is None else [place.latitude, place.longitude],
+        observation.date,
+        observation.language,
+    ]
+    return f"plantid:identify:{hashlib.sha256(orjson.dumps(parts)).hexdigest()}"
+
+
+def pictures(photos: Sequence[Photo], organs: Sequence[Organ]) -> tuple[Picture, ...]:
+    """Return what is sent of the photos."""
+    return tuple(
+        Picture(photo.jpeg, photo.sha256, organ)
+        for photo, organ in zip(photos, organs, strict=True)
+    )
+
+
+def summary(photo: Photo) -> PhotoSummary:
+    """Return what is told of a photo."""
+    return PhotoSummary(
+        photo.sha256, photo.width, photo.height, photo.source_format, photo.stripped
+    )
+
+
+def rung(answers: Sequence[Answer]) -> Rung:
+    """Return the lowest step of the fallback ladder that this outcome had to stand on."""
+    heard = [answer for answer in answers if answer.status in {"ok", "no_match", "not_a_plant"}]
+    services = [answer for answer in answers if answer.provider not in LOCAL]
+    answered = [answer for answer in heard if answer.provider not in LOCAL]
+    if not heard:
+        return "none"
+    if not answered:
+        return "offline"
+    if any(answer.source == "stale" for answer in answered):
+        return "stale"
+    return "fresh" if len(answered) == len(services) else "other"
+
+
+def _answer(
+    provider: Provider, reply: Reply, cached: Cached, elapsed_ms: float, note: Note
+) -> Answer:
+    source: Source = "local" if provider.name in LOCAL else cached.origin
+    note.text = f"{reply.status} ({source})"
+    return Answer(
+        provider=provider.name,
+        status=reply.status,
+        source=source,
+        sandbox=provider.sandbox,
+        elapsed_ms=elapsed_ms,
+        age_s=cached.age_s,
+        is_plant=reply.is_plant,
+        suggestions=reply.suggestions,
+        remaining=reply.remaining,
+        project=reply.project,
+    )
+
+
+def _failure(
+    provider: Provider, error: errors.ProviderError | errors.DeadlineExceeded, elapsed_ms: float
+) -> Answer:
+    status: AnswerStatus = "unavailable"
+    if isinstance(error, errors.ProviderQuotaExceeded):
+        status = "quota"
+    elif isinstance(error, errors.ProviderRejected):
+        status = "rejected"
+    told: AnswerError = {
+        "code": getattr(error, "code", "deadline"),
+        "message": str(error),
+        "retry_after_s": getattr(error, "retry_after_s", None),
+    }
+    source: Source = "local" if provider.name in LOCAL else "upstream"
+    return Answer(provider.name, status, source, provider.sandbox, elapsed_ms, error=told)
+
+
+def _ms_since(began: float) -> float:
+    return (time.perf_counter() - began) * 1e3

@@ -1,0 +1,188 @@
+"""One pooled HTTP session a service, with the rules every call to a paid service keeps.
+
+Redirects are refused (a key must not follow one), bodies are capped, slow ones are cut by the
+request's deadline, and the API key never reaches an error or a log.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, TypeAlias, TypedDict, cast
+
+import orjson
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError as TransportError
+
+from plantid_core.errors import DeadlineExceeded, ProviderUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Unpack
+
+    from plantid_core.deadline import Deadline
+
+_MAX_BODY_BYTES = 8 * 1024 * 1024
+_CHUNK_BYTES = 64 * 1024
+_POOL = 32
+
+FilePart: TypeAlias = tuple[str, tuple[str, bytes, str]]
+
+
+class Body(TypedDict, total=False):
+    """What is sent, in requests' own terms."""
+
+    params: Mapping[str, str]
+    headers: Mapping[str, str]
+    data: bytes | list[tuple[str, str]]
+    files: Sequence[FilePart]
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds allowed to connect, and between two reads."""
+
+    connect_s: float = 3.0
+    read_s: float = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A whole answer: status, headers with lower-case names, at most 8 MiB of body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        """Return the body's first 300 characters on one line, for error messages."""
+        return " ".join(self.body.decode("utf-8", errors="replace").split())[:300]
+
+    @property
+    def retry_after_s(self) -> float | None:
+        """Return Retry-After in seconds (RFC 9110, 10.2.3), None where absent or unreadable."""
+        value = self.headers.get("retry-after", "").strip()
+        if value.isdigit():
+            return float(value)
+        try:
+            moment = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        import datetime as dt
+
+        return max(0.0, (moment - dt.datetime.now(dt.UTC)).total_seconds())
+
+
+class Channel:
+    """The way to one service. ``secret`` is what must never be seen in an error of ours."""
+
+    def __init__(
+        self, provider: str, base_url: str, *, secret: str, timeouts: Timeouts, direct: bool
+    ) -> None:
+        """Prepare a pooled session; ``direct`` ignores proxies and netrc (for loopback)."""
+        self._provider = provider
+        self._base_url = base_url.rstrip("/")
+        self._secret = secret
+        self._timeouts = timeouts
+        self._session = requests.Session()
+        self._session.trust_env = not direct
+        adapter = HTTPAdapter(pool_connections=1, pool_maxsize=_POOL, max_retries=0)
+        self._session.mount("http://", adapter)
+        self._session.mount("https://", adapter)
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self._session.close()
+
+    def send(self, method: str, path: str, deadline: Deadline, **body: Unpack[Body]) -> Response:
+        """Return the service's answer; raises `ProviderUnavailable` where there is none."""
+        left = self._left(deadline)
+        timeout = (min(self._timeouts.connect_s, left), min(self._timeouts.read_s, left))
+        try:
+            with self._session.request(
+                method,
+                self._base_url + path,
+                timeout=timeout,
+                allow_redirects=False,
+                stream=True,
+                **body,
+            ) as response:
+                return self._read(response, deadline)
+        except requests.ConnectTimeout as error:
+            raise self._failed("connect_timeout", "did not accept a connection in time") from error
+        except requests.Timeout as error:
+            raise self._failed("timeout", "did not answer in time") from error
+        except requests.exceptions.SSLError as error:
+            raise self._failed("tls", "could not prove its identity") from error
+        except (requests.RequestException, TransportError, OSError) as error:
+            raise self._failed("connection", "could not be reached") from error
+
+    def _read(self, response: requests.Response, deadline: Deadline) -> Response:
+        if response.is_redirect:
+            raise self._failed("redirect", "tried to redirect the request, which is refused")
+        chunks, size = [], 0
+        # read1 returns what has arrived: a full-sized read would let a drip outlast the deadline.
+        while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
+            size += len(chunk)
+            if size > _MAX_BODY_BYTES:
+                raise self._failed("too_large", "sent an answer that is far too large")
+            self._left(deadline)
+            chunks.append(chunk)
+        expected = response.headers.get("content-length", "")
+        plain = "content-encoding" not in response.headers
+        if plain and expected.isdigit() and size < int(expected):
+            raise self._failed("truncated", "broke off in the middle of its answer")
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return Response(response.status_code, headers, b"".join(chunks))
+
+    def _left(self, deadline: Deadline) -> float:
+        try:
+            return deadline.require()
+        except DeadlineExceeded:
+            raise self._failed("deadline", "did not answer within the time allowed") from None
+
+    def _failed(self, code: str, what: str) -> ProviderUnavailable:
+        return ProviderUnavailable(self._provider, code, f"The service {what}.")
+
+    def redact(self, text: str) -> str:
+        """Return the text without the API key."""
+        return text.replace(self._secret, "[key]") if self._secret else text
+
+    def parse(self, response: Response) -> dict[str, object]:
+        """Return the body as a JSON object; raises `ProviderUnavailable` where it is none."""
+        try:
+            parsed = orjson.loads(response.body)
+        except orjson.JSONDecodeError:
+            parsed = None
+        if not isinstance(parsed, dict):
+            raise self._failed("malformed", "answered something that is not the promised JSON")
+        return cast("dict[str, object]", parsed)
+
+    def malformed(self) -> ProviderUnavailable:
+        """Return the error for an answer whose JSON has another shape than promised."""
+        return self._failed("malformed", "answered JSON of an unknown shape")
+
+    def outage(self, response: Response) -> ProviderUnavailable:
+        """Return the error for a 5xx or an unknown status."""
+        try:
+            phrase = HTTPStatus(response.status).phrase
+        except ValueError:
+            phrase = "unknown status"
+        return ProviderUnavailable(
+            self._provider,
+            f"http_{response.status}",
+            f"The service answered {response.status} {phrase}.",
+            retry_after_s=response.retry_after_s,
+        )
+
+
+def score(value: object) -> float:
+    """Return a score as a finite number in 0…1; raises ``ValueError`` or ``TypeError`` else."""
+    number = float(cast("float", value))
+    if not math.isfinite(number):
+        raise ValueError("a score must be finite")
+    return min(1.0, max(0.0, number))

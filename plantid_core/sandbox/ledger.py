@@ -1,0 +1,72 @@
+"""What the services count: calls by route and status, and requests against a daily quota."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from plantid_core.sandbox.faults import Service
+
+DEFAULT_QUOTA = 500
+
+# Tokens and numbers in a path are one route: they would make a counter a call.
+_TOKEN = re.compile(r"/(?:[A-Za-z0-9_=-]{15,}|\d+)(?=/|$)")
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Counts of one sandbox. Quotas are a day's, and begin anew at 00:00 UTC."""
+
+    quotas: dict[str, int | None]
+    _used: Counter[tuple[str, dt.date]] = field(default_factory=Counter)
+    _calls: defaultdict[str, defaultdict[str, Counter[str]]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(Counter))
+    )
+
+    def count(self, service: Service, method: str, path: str, status: str) -> None:
+        """Count one call."""
+        self._calls[service][f"{method} {_TOKEN.sub('/{token}', path)}"][status] += 1
+
+    def calls(self) -> dict[str, dict[str, dict[str, int]]]:
+        """Return the counts by service, route and status."""
+        return {
+            service: {route: dict(statuses) for route, statuses in routes.items()}
+            for service, routes in self._calls.items()
+        }
+
+    def reset(self) -> None:
+        """Forget all calls; the quotas' use stays."""
+        self._calls.clear()
+
+    def used(self, service: Service) -> int:
+        """Return the credits used today."""
+        return self._used[service, today()]
+
+    def remaining(self, service: Service) -> int | None:
+        """Return the credits left today, None where there is no limit."""
+        quota = self.quotas.get(service)
+        return None if quota is None else max(0, quota - self.used(service))
+
+    def charge(self, service: Service, credits_: int = 1) -> bool:
+        """Take credits, if there are enough; tell whether there were."""
+        remaining = self.remaining(service)
+        if remaining is not None and remaining < credits_:
+            return False
+        self._used[service, today()] += credits_
+        return True
+
+
+def today() -> dt.date:
+    """Return the quota's day."""
+    return dt.datetime.now(dt.UTC).date()
+
+
+def seconds_to_midnight() -> int:
+    """Return the seconds until the quotas begin anew."""
+    now = dt.datetime.now(dt.UTC)
+    midnight = dt.datetime.combine(now.date() + dt.timedelta(days=1), dt.time(), dt.UTC)
+    return int((midnight - now).total_seconds()) + 1

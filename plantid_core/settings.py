@@ -1,0 +1,198 @@
+"""Settings: the environment (prefix ``PLANTID_``), files named by ``…_FILE``, Streamlit's secrets.
+
+The order of precedence is: arguments, environment, the file that ``PLANTID_X_FILE`` names,
+``.streamlit/secrets.toml`` (keys without the prefix, any case, in a ``[plantid]`` table).
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, cast
+from urllib.parse import urlsplit
+
+import platformdirs
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from plantid_core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from pydantic.fields import FieldInfo
+
+_SECRETS_FILE = Path(".streamlit") / "secrets.toml"
+_REDIS_SCHEMES = {"redis", "rediss", "unix", "redis+sentinel"}
+
+
+class _FileSource(PydanticBaseSettingsSource):
+    """``PLANTID_X_FILE=/run/secrets/x`` gives X, as container platforms mount secrets."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[object, str, bool]:
+        del field
+        named = os.environ.get(f"PLANTID_{field_name.upper()}_FILE")
+        if named is None:
+            return None, field_name, False
+        try:
+            return Path(named).read_text(encoding="utf-8").strip(), field_name, False
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+            message = f"PLANTID_{field_name.upper()}_FILE: {named}: {reason}"
+            raise ConfigurationError([message]) from error
+
+    def __call__(self) -> dict[str, object]:
+        named = (
+            self.get_field_value(field, name)
+            for name, field in self.settings_cls.model_fields.items()
+        )
+        return {name: value for value, name, _ in named if value is not None}
+
+
+class _StreamlitSecretsSource(PydanticBaseSettingsSource):
+    """The ``[plantid]`` table of ``.streamlit/secrets.toml``, if there is one."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[object, str, bool]:
+        del field
+        return self._table().get(field_name), field_name, False
+
+    def _table(self) -> dict[str, object]:
+        if not _SECRETS_FILE.is_file():
+            return {}
+        try:
+            table = tomllib.loads(_SECRETS_FILE.read_text(encoding="utf-8")).get("plantid", {})
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            message = f"{_SECRETS_FILE} is not readable TOML"
+            raise ConfigurationError([message]) from error
+        return {str(key).lower(): value for key, value in cast("dict[str, object]", table).items()}
+
+    def __call__(self) -> dict[str, object]:
+        return self._table()
+
+
+class Settings(BaseSettings):
+    """Everything that can be set from outside; frozen, secrets hidden in ``repr``.
+
+    Durations are seconds and end in ``_s``. Raises `ConfigurationError` (through
+    `load_settings`) with every fault at once.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="PLANTID_", frozen=True, extra="ignore")
+
+    environment: Literal["development", "production"] = "development"
+    data_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("plantid")))
+    redis_url: SecretStr | None = None
+    database_url: SecretStr | None = None
+    secret_key: SecretStr | None = None
+    secret_key_fallbacks: SecretStr | None = None
+    allowed_hosts: str = ""
+    allow_sandbox: bool = False
+
+    plant_id_api_key: SecretStr | None = None
+    plant_id_url: str = "https://plant.id"
+    plantnet_api_key: SecretStr | None = None
+    plantnet_url: str = "https://my-api.plantnet.org"
+    sandbox_url: str | None = None
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8501, ge=1, le=65535)
+    log_format: Literal["console", "json"] = "console"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    request_deadline_s: float = Field(default=30.0, gt=0)
+    connect_timeout_s: float = Field(default=3.0, gt=0)
+    read_timeout_s: float = Field(default=20.0, gt=0)
+    redis_connect_timeout_s: float = Field(default=0.1, gt=0)
+    redis_socket_timeout_s: float = Field(default=0.2, gt=0)
+    redis_max_connections: int = Field(default=50, ge=1)
+    redis_health_check_interval_s: int = Field(default=15, ge=0)
+
+    soft_ttl_s: float = Field(default=1800.0, gt=0)
+    hard_ttl_s: float = Field(default=86400.0, gt=0)
+    negative_ttl_s: float = Field(default=600.0, gt=0)
+
+    @field_validator("redis_url")
+    @classmethod
+    def _known_redis_scheme(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and urlsplit(url.get_secret_value()).scheme not in _REDIS_SCHEMES:
+            message = "must begin with redis://, rediss://, unix:// or redis+sentinel://"
+            raise ValueError(message)
+        return url
+
+    @field_validator("plant_id_url", "plantnet_url", "sandbox_url")
+    @classmethod
+    def _http_url(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            message = "must be an http:// or https:// address"
+            raise ValueError(message)
+        return url.rstrip("/")
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, path: Path) -> Path:
+        return path.expanduser().absolute()
+
+    @field_validator("plant_id_api_key", "plantnet_api_key", "secret_key")
+    @classmethod
+    def _empty_is_unset(cls, secret: SecretStr | None) -> SecretStr | None:
+        return secret if secret is not None and secret.get_secret_value().strip() else None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        faults = []
+        if self.hard_ttl_s < self.soft_ttl_s:
+            faults.append("PLANTID_HARD_TTL_S must not be below PLANTID_SOFT_TTL_S")
+        if self.environment == "production":
+            faults += self._production_faults()
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
+
+    def _production_faults(self) -> list[str]:
+        faults = []
+        if self.secret_key is None:
+            faults.append("production needs PLANTID_SECRET_KEY")
+        if not self.allowed_hosts.strip():
+            faults.append("production needs PLANTID_ALLOWED_HOSTS")
+        if not self.allow_sandbox and None in {self.plant_id_api_key, self.plantnet_api_key}:
+            faults.append(
+                "production needs PLANTID_PLANT_ID_API_KEY and PLANTID_PLANTNET_API_KEY"
+                " (or PLANTID_ALLOW_SANDBOX=1, to answer from the sandbox)"
+            )
+        return faults
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return the sources in the order of this module's docstring."""
+        del dotenv_settings, file_secret_settings
+        return (
+            init_settings,
+            env_settings,
+            _FileSource(settings_cls),
+            _StreamlitSecretsSource(settings_cls),
+        )
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Return the settings in force; raises `ConfigurationError` that lists every fault."""
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]  # pydantic checks them
+    except ValidationError as error:
+        raise ConfigurationError([_sentence(dict(fault)) for fault in error.errors()]) from None
+
+
+def _sentence(fault: dict[str, object]) -> str:
+    where = ".".join(str(part) for part in cast("tuple[object, ...]", fault["loc"]))
+    text = str(fault["msg"]).removeprefix("Value error, ")
+    return f"PLANTID_{where.upper()}: {text}" if where else text

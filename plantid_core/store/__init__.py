@@ -1,0 +1,1 @@
+"""What outlives a request: the Redis or Valkey, embedded or given."""

@@ -1,0 +1,115 @@
+"""The routes beside the pages: health, readiness, identify."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, cast
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from plantid_core.errors import PlantIDError, UploadRejected
+from plantid_core.plants import Place
+from plantid_core.upload import Upload
+from plantid_core.upload.policy import MIB
+from plantid_core.web.problems import problem, rejection
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from starlette.requests import Request
+    from starlette.routing import BaseRoute
+
+    from plantid_core.plants import Organ
+    from plantid_core.workbench import Workbench
+
+_MOST_BODY_BYTES = 51 * MIB
+_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+def routes(workbench: Callable[[], Workbench]) -> list[BaseRoute]:
+    """Return the routes over the process's workbench."""
+    return [
+        Route("/healthz", _health),
+        Route("/readyz", _readiness(workbench)),
+        Route("/api/v1/identify", _identify(workbench), methods=["POST"]),
+        Route("/api/{rest:path}", _unknown, methods=_METHODS),
+    ]
+
+
+async def _health(request: Request) -> Response:
+    del request
+    return JSONResponse({"status": "ok"})
+
+
+def _readiness(workbench: Callable[[], Workbench]) -> Callable[[Request], Awaitable[Response]]:
+    async def readiness(request: Request) -> Response:
+        del request
+        state = await run_in_threadpool(lambda: workbench().readiness())
+        return JSONResponse(state, 200 if state["ready"] else 503)
+
+    return readiness
+
+
+def _identify(workbench: Callable[[], Workbench]) -> Callable[[Request], Awaitable[Response]]:
+    async def identify(request: Request) -> Response:
+        if int(request.headers.get("content-length") or 0) > _MOST_BODY_BYTES:
+            return problem(
+                413, "The request is larger than five photos can be.", limit=_MOST_BODY_BYTES
+            )
+        try:
+            async with request.form(max_files=10, max_fields=30) as form:
+                uploads = [await _upload(part) for part in form.getlist("images")]
+                place, date = _place(form), _date(form)
+                organs = cast("list[Organ]", [str(organ) for organ in form.getlist("organs")])
+                language = str(form.get("language") or "en")
+        except (ValueError, HTTPException) as error:
+            detail = error.detail if isinstance(error, HTTPException) else str(error)
+            return problem(400, detail)
+        try:
+            outcome = await run_in_threadpool(
+                lambda: workbench().identify(
+                    uploads, organs=organs, place=place, date=date, language=language
+                )
+            )
+        except UploadRejected as rejected:
+            return rejection(rejected)
+        except PlantIDError as error:
+            return problem(400, str(error))
+        return JSONResponse(outcome.to_dict(), 503 if outcome.rung == "none" else 200)
+
+    return identify
+
+
+async def _upload(part: UploadFile | str) -> Upload:
+    if not isinstance(part, UploadFile):
+        raise ValueError("images must be files.")  # noqa: TRY004 - a fault of the request's value
+    return Upload(await part.read(), part.filename or "", part.content_type)
+
+
+def _place(form: FormData) -> Place | None:
+    given = [form.get("lat"), form.get("lon")]
+    if not any(given):
+        return None
+    try:
+        latitude, longitude = (float(str(part)) for part in given)
+    except ValueError:
+        raise ValueError("lat and lon must both be numbers, in degrees.") from None
+    if not (abs(latitude) <= 90 and abs(longitude) <= 180):  # noqa: PLR2004 - the globe
+        raise ValueError("lat must be within -90 to 90 and lon within -180 to 180 degrees.")
+    return Place(latitude, longitude)
+
+
+def _date(form: FormData) -> dt.date | None:
+    given = form.get("date")
+    try:
+        return dt.date.fromisoformat(str(given)) if given else None
+    except ValueError:
+        raise ValueError("date must be a day like 2026-05-01.") from None
+
+
+async def _unknown(request: Request) -> Response:
+    return problem(404, f"There is no {request.method} {request.url.path} here.")

@@ -1,0 +1,182 @@
+"""The right side of *Identify*: the joint verdict, and one card a provider.
+
+Everything a service says is escaped before it becomes HTML.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit
+
+import streamlit as st
+
+from plantid_core.palette import COLOURS, NEUTRAL, TITLES, age, duration, percent
+
+if TYPE_CHECKING:
+    from plantid_core.plants import Answer, Care, Outcome, ReferenceImage, Suggestion
+
+_SHOWN = 5
+_SAID = {
+    "no_match": (
+        "Does not know this plant",
+        "Try a closer photo of a flower, a fruit or one leaf.",
+    ),
+    "not_a_plant": ("Sees no plant", "Try a photo in which the plant fills the picture."),
+    "unavailable": ("Did not answer", "The others' answers stand. Try again in a minute."),
+    "quota": (
+        "Has no requests left",
+        "The others' answers stand. Try again when its quota renews.",
+    ),
+    "rejected": ("Refused the request", "Check the service's API key in the settings."),
+}
+_SOURCES = {
+    "upstream": "fresh",
+    "near": "from memory",
+    "redis": "from the cache",
+    "stale": "stale",
+    "local": "on this machine",
+}
+_STYLE = """<style>
+.pid-name{display:flex;justify-content:space-between;gap:.6rem;align-items:baseline;margin-top:.55rem}
+.pid-name b{font-variant-numeric:tabular-nums;white-space:nowrap}
+.pid-author,.pid-small{opacity:.72;font-size:.82rem}
+.pid-bar{height:6px;border-radius:3px;background:rgba(128,128,128,.22);margin:.25rem 0}
+.pid-bar>div{height:100%;border-radius:3px}
+.pid-title{font-weight:600;font-size:1.05rem;padding-left:.5rem;border-left:5px solid}
+.pid-mark{display:inline-block;border:1px solid currentColor;border-radius:4px;padding:0 .35rem;
+font-size:.72rem;font-weight:600;margin-left:.4rem;letter-spacing:.03em}
+.pid-verdict{font-size:1.25rem;line-height:1.4;border-left:5px solid #E69F00;padding-left:.7rem}
+</style>"""
+
+
+def show(outcome: Outcome) -> None:
+    """Draw the verdict and the cards of an outcome."""
+    st.html(_STYLE)
+    _badges(outcome)
+    _verdict(outcome)
+    for column, answer in zip(st.columns(len(outcome.answers)), outcome.answers, strict=True):
+        with column, st.container(border=True):
+            _card(answer)
+
+
+def _badges(outcome: Outcome) -> None:
+    marks = ["cache off" for part in outcome.degraded if part == "redis"]
+    marks += ["sandbox: no botany"] if outcome.sandbox else []
+    oldest = max(
+        (answer.age_s for answer in outcome.answers if answer.source == "stale"), default=0
+    )
+    marks += [f"stale, {age(oldest)} old"] if oldest else []
+    if marks:
+        st.html("".join(f'<span class="pid-mark">{escape(mark)}</span>' for mark in marks))
+
+
+def _verdict(outcome: Outcome) -> None:
+    joint = outcome.consensus
+    if joint.abstained:
+        st.html(f'<div class="pid-verdict">{escape(joint.abstained)}</div>')
+        return
+    first = joint.suggestions[0]
+    of = sum(answer.status == "ok" for answer in outcome.answers)
+    doubt = "Most likely" if len(first.providers) > 1 else "Perhaps"
+    st.html(
+        f'<div class="pid-verdict">{doubt} <i>{escape(first.scientific_name)}</i>'
+        f' <span class="pid-small">· named by {len(first.providers)} of {of}'
+        f" · mean score {percent(first.score)}</span></div>"
+    )
+
+
+def _card(answer: Answer) -> None:
+    colour = COLOURS.get(answer.provider, NEUTRAL)
+    mark = '<span class="pid-mark">SANDBOX</span>' if answer.sandbox else ""
+    title = escape(TITLES.get(answer.provider, answer.provider))
+    st.html(f'<div class="pid-title" style="border-color:{colour}">{title}{mark}</div>')
+    if answer.status == "ok":
+        for suggestion in answer.suggestions[:_SHOWN]:
+            _suggestion(suggestion, colour)
+    else:
+        _no_names(answer)
+    st.html(f'<div class="pid-small">{escape(_origin(answer))}</div>')
+
+
+def _no_names(answer: Answer) -> None:
+    what, advice = _SAID[answer.status]
+    detail = answer.error["message"] if answer.error else ""
+    if answer.error and (wait := answer.error["retry_after_s"]):
+        advice = f"The others' answers stand. Try again in {age(wait)}."
+    st.html(
+        f'<p><b>{escape(what)}</b><br>{escape(advice)}</p><p class="pid-small">{escape(detail)}</p>'
+    )
+
+
+def _origin(answer: Answer) -> str:
+    words = [_SOURCES[answer.source], duration(answer.elapsed_ms)]
+    if answer.source in {"redis", "near", "stale"}:
+        words[0] += f", {age(answer.age_s)} old"
+    if answer.project:
+        words.append(f"flora: {answer.project}")
+    if answer.remaining is not None:
+        words.append(f"{answer.remaining} requests left today")
+    return " · ".join(words)
+
+
+def _suggestion(suggestion: Suggestion, colour: str) -> None:
+    taxon = suggestion.taxon
+    common = ", ".join(taxon.common_names[:2])
+    family = " · ".join(part for part in (common, taxon.family or "") if part)
+    width = max(1.0, min(100.0, suggestion.score * 100))
+    st.html(
+        f'<div class="pid-name"><span><i>{escape(taxon.scientific_name)}</i>'
+        f' <span class="pid-author">{escape(taxon.authorship or "")}</span></span>'
+        f"<b>{percent(suggestion.score)}</b></div>"
+        f'<div class="pid-bar" role="img" aria-label="score {percent(suggestion.score)}">'
+        f'<div style="width:{width:.0f}%;background:{colour}"></div></div>'
+        f'<div class="pid-small">{escape(family)} {_links(suggestion)}</div>'
+    )
+    if suggestion.images or suggestion.care:
+        with st.expander("Pictures and care" if suggestion.care else "Pictures"):
+            _images(suggestion.images, taxon.scientific_name)
+            _care(suggestion.care)
+
+
+def _links(suggestion: Suggestion) -> str:
+    taxon = suggestion.taxon
+    links = []
+    if taxon.gbif_id is not None:
+        links.append(("GBIF", f"https://www.gbif.org/species/{taxon.gbif_id}"))
+    if taxon.powo_id:
+        address = f"https://powo.science.kew.org/taxon/{quote(taxon.powo_id, safe=':')}"
+        links.append(("POWO", address))
+    return " ".join(
+        f'<a href="{escape(address)}" target="_blank" rel="noopener noreferrer">{name}</a>'
+        for name, address in links
+    )
+
+
+def _images(images: tuple[ReferenceImage, ...], name: str) -> None:
+    shown = [image for image in images if urlsplit(image.url).scheme in {"http", "https"}]
+    if not shown:
+        return
+    for column, image in zip(st.columns(max(2, len(shown))), shown, strict=False):
+        credit = " · ".join(part for part in (image.citation, image.licence) if part)
+        column.html(
+            f'<img src="{escape(image.url)}" alt="Reference picture of {escape(name)}"'
+            ' style="width:100%;border-radius:6px" loading="lazy" referrerpolicy="no-referrer">'
+            f'<div class="pid-small">{escape(credit or "no licence given")}</div>'
+        )
+
+
+def _care(care: Care | None) -> None:
+    if care is None:
+        return
+    rows = {
+        "Watering": care.watering,
+        "Light": care.light,
+        "Soil": care.soil,
+        "Toxicity": care.toxicity,
+        "Edible parts": ", ".join(care.edible_parts),
+        "Uses": care.common_uses,
+    }
+    st.html(
+        "".join(f"<p><b>{label}</b><br>{escape(text)}</p>" for label, text in rows.items() if text)
+    )

@@ -1,0 +1,297 @@
+"""The composition root: from settings to parts. All that pages, routes and commands ever ask."""
+
+from __future__ import annotations
+
+import importlib.util
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypedDict, cast
+from urllib.parse import urlsplit
+
+from plantid_core.admission import Admission
+from plantid_core.deadline import Deadline
+from plantid_core.errors import PlantIDError, ProviderError, StoreUnavailable, UploadRejected
+from plantid_core.pipeline import Pipeline, pictures
+from plantid_core.plants import ORGANS, Observation, Organ
+from plantid_core.resilience.cache import Cache, Policy
+from plantid_core.settings import Settings, load_settings
+from plantid_core.telemetry import Trace
+from plantid_core.upload import Upload
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Sequence
+    from typing import Self
+
+    import redis
+
+    from plantid_core.plants import Outcome, Place, Provider
+    from plantid_core.providers.plantnet import PlantNet, Project
+    from plantid_core.upload import Photo, Prefill
+
+MOST_PHOTOS = 5
+
+_WORKERS = 24
+_PROJECT_DEADLINE_S = 3.0
+_SANDBOX_KEY = "sandbox"
+
+
+class _Closable(Protocol):
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderInfo:
+    """What a person should know of a provider; ``sends`` says what leaves the machine, to whom."""
+
+    name: str
+    title: str
+    sandbox: bool
+    host: str
+    sends: str
+
+
+class Readiness(TypedDict):
+    """What ``/readyz`` answers."""
+
+    ready: bool
+    redis: str
+    degraded: list[str]
+    providers: dict[str, str]
+
+
+class Workbench:
+    """The open parts. Made by `open_workbench`; safe to use from any number of threads."""
+
+    def __init__(
+        self, settings: Settings, providers: Sequence[Provider], redis_client: redis.Redis | None
+    ) -> None:
+        self.settings = settings
+        self._providers = {provider.name: provider for provider in providers}
+        self._stack = ExitStack()
+        policy = Policy(settings.soft_ttl_s, settings.hard_ttl_s, settings.negative_ttl_s)
+        self.cache = Cache(redis_client, policy)
+        self.admission = Admission()
+        executor = ThreadPoolExecutor(_WORKERS, thread_name_prefix="provider")
+        self._stack.callback(executor.shutdown, wait=False, cancel_futures=True)
+        self._pipeline = Pipeline(self.cache, Cache(None, policy), executor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of every part; the servers started for this workbench end with their last user."""
+        self._stack.close()
+
+    def own(self, *parts: _Closable) -> None:
+        """Close these parts when the workbench closes, the last one first."""
+        for part in parts:
+            self._stack.callback(part.close)
+
+    def identify(  # noqa: PLR0913 - the stable face, all by keyword
+        self,
+        photos: Sequence[Upload],
+        *,
+        organs: Sequence[Organ] | None = None,
+        place: Place | None = None,
+        date: dt.date | None = None,
+        providers: Sequence[str] | None = None,
+        language: str = "en",
+        fresh: bool = False,
+        deadline_s: float | None = None,
+    ) -> Outcome:
+        """Return what every provider says of one plant.
+
+        ``organs`` has one entry a photo (None: auto), ``providers`` names from `providers()` (None:
+        all), ``fresh`` asks the services anew. Raises `UploadRejected` for the first file that is
+        refused; a service that fails is an entry of the answers.
+        """
+        deadline = Deadline.after(deadline_s or self.settings.request_deadline_s)
+        trace = Trace()
+        _require_count(len(photos))
+        admitted = [self.admission.photo(photo, deadline, trace) for photo in photos]
+        shown = _organs(organs, len(admitted))
+        observation = Observation(pictures(admitted, shown), place, date, language)
+        chosen = self._chosen(providers)
+        return self._pipeline.identify(admitted, observation, chosen, deadline, trace, fresh=fresh)
+
+    def admit(self, upload: Upload) -> Photo:
+        """Return the sanitised photo; raises `UploadRejected`."""
+        return self.admission.photo(
+            upload, Deadline.after(self.settings.request_deadline_s), Trace()
+        )
+
+    def read_prefill(self, upload: Upload) -> Prefill:
+        """Return the place and date the photo's own EXIF tells; raises `UploadRejected`."""
+        from plantid_core.upload.decode import read_prefill
+
+        self.admit(upload)
+        return read_prefill(upload.data)
+
+    def providers(self) -> tuple[ProviderInfo, ...]:
+        """Return every provider that can be asked, in the order of the columns."""
+        return tuple(self._info(provider) for provider in self._providers.values())
+
+    def project_for(self, place: Place) -> Project | None:
+        """Return the flora that Pl@ntNet would be asked for at a place; None if it cannot tell."""
+        provider = self._providers.get("plantnet")
+        if provider is None:
+            return None
+        try:
+            deadline = Deadline.after(_PROJECT_DEADLINE_S)
+            return cast("PlantNet", provider).project_for(place, deadline)
+        except ProviderError:
+            return None
+
+    def readiness(self) -> Readiness:
+        """Return the state of what is depended on; ready as long as any provider can be asked."""
+        answers = self.cache.probe()
+        return {
+            "ready": bool(self._providers),
+            "redis": "ok" if answers else "down",
+            "degraded": [] if answers else ["redis"],
+            "providers": {
+                name: "sandbox" if provider.sandbox else "configured"
+                for name, provider in self._providers.items()
+            },
+        }
+
+    def _chosen(self, names: Sequence[str] | None) -> list[Provider]:
+        if names is None:
+            return list(self._providers.values())
+        unknown = [name for name in names if name not in self._providers]
+        if unknown:
+            known = ", ".join(self._providers)
+            raise PlantIDError(f"There is no provider called {unknown[0]!r}. Known: {known}.")
+        return [self._providers[name] for name in dict.fromkeys(names)]
+
+    def _info(self, provider: Provider) -> ProviderInfo:
+        if provider.name == "offline":
+            sends = "The offline model runs on this machine; nothing is sent."
+            return ProviderInfo("offline", "Offline model", sandbox=False, host="", sends=sends)
+        real = (
+            self.settings.plant_id_url
+            if provider.name == "plant_id"
+            else self.settings.plantnet_url
+        )
+        title = "Plant.id" if provider.name == "plant_id" else "Pl@ntNet"
+        if provider.sandbox:
+            sends = f"{title} is answered by a sandbox on this machine; nothing is sent."
+            return ProviderInfo(provider.name, title, sandbox=True, host="127.0.0.1", sends=sends)
+        host = urlsplit(real).hostname or real
+        more = "place, date and language" if provider.name == "plant_id" else "organs and language"
+        sends = f"{title} ({host}) receives the cleaned photos, {more}; never the file itself."
+        return ProviderInfo(provider.name, title, sandbox=False, host=host, sends=sends)
+
+
+def _require_count(count: int) -> None:
+    if not 1 <= count <= MOST_PHOTOS:
+        message = f"{count} photos were given; an identification takes 1 to {MOST_PHOTOS}."
+        raise UploadRejected("photo_count", message, layer="size", limit=MOST_PHOTOS, value=count)
+
+
+def _organs(organs: Sequence[Organ] | None, count: int) -> list[Organ]:
+    if organs is None or not organs:
+        return ["auto"] * count
+    unknown = [organ for organ in organs if organ not in ORGANS]
+    if unknown:
+        raise PlantIDError(f"{unknown[0]!r} is no organ. Use one of: {', '.join(ORGANS)}.")
+    if len(organs) != count:
+        raise PlantIDError(f"{len(organs)} organs were given for {count} photos; give one a photo.")
+    return list(organs)
+
+
+def open_workbench(settings: Settings | None = None) -> Workbench:
+    """Return an open workbench: finds or starts the store, and the sandbox where a key is missing.
+
+    Raises `ConfigurationError`. A missing Redis is no error: the workbench answers without it.
+    """
+    settings = settings or load_settings()
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with ExitStack() as undo:
+        owned: list[_Closable] = []
+        client = _store(settings, owned)
+        undo.callback(_close_all, owned)
+        providers = _providers(settings, owned)
+        workbench = Workbench(settings, providers, client)
+        workbench.own(*owned)
+        undo.pop_all()
+    return workbench
+
+
+def _close_all(parts: list[_Closable]) -> None:
+    for part in reversed(parts):
+        part.close()
+
+
+def _store(settings: Settings, owned: list[_Closable]) -> redis.Redis | None:
+    from plantid_core.store.connection import connect
+    from plantid_core.store.embedded import open_embedded
+
+    if settings.redis_url is not None:
+        url = settings.redis_url.get_secret_value()
+    else:
+        try:
+            store = open_embedded(settings.data_dir)
+        except StoreUnavailable:
+            return None
+        owned.append(store)
+        url = store.url
+    client = connect(
+        url,
+        connect_timeout_s=settings.redis_connect_timeout_s,
+        socket_timeout_s=settings.redis_socket_timeout_s,
+        max_connections=settings.redis_max_connections,
+        health_check_interval_s=settings.redis_health_check_interval_s,
+    )
+    owned.append(client)
+    return client
+
+
+def _providers(settings: Settings, owned: list[_Closable]) -> list[Provider]:
+    from plantid_core.providers.http import Timeouts
+    from plantid_core.providers.offline import OfflineProvider
+    from plantid_core.providers.plant_id import PlantId
+    from plantid_core.providers.plantnet import PlantNet
+
+    timeouts = Timeouts(settings.connect_timeout_s, settings.read_timeout_s)
+    plant_id_key, plantnet_key = settings.plant_id_api_key, settings.plantnet_api_key
+    sandbox = ""
+    if plant_id_key is None or plantnet_key is None:
+        sandbox = _sandbox_url(settings, owned)
+    plant_id = (
+        PlantId(sandbox, _SANDBOX_KEY, sandbox=True, timeouts=timeouts)
+        if plant_id_key is None
+        else PlantId(settings.plant_id_url, plant_id_key.get_secret_value(), timeouts=timeouts)
+    )
+    plantnet = (
+        PlantNet(sandbox, _SANDBOX_KEY, sandbox=True, timeouts=timeouts)
+        if plantnet_key is None
+        else PlantNet(settings.plantnet_url, plantnet_key.get_secret_value(), timeouts=timeouts)
+    )
+    owned += [plant_id, plantnet]
+    return [plant_id, plantnet, OfflineProvider(settings.data_dir)]
+
+
+def _sandbox_url(settings: Settings, owned: list[_Closable]) -> str:
+    if settings.sandbox_url is not None:
+        return settings.sandbox_url
+    from plantid_core.sandbox.embedded import open_sandbox
+
+    sandbox = open_sandbox(settings.data_dir)
+    owned.append(sandbox)
+    return sandbox.url
+
+
+def sample_photo() -> Upload:
+    """Return a real photo of a dahlia, shipped by an installed package (scikit-learn, BSD)."""
+    spec = importlib.util.find_spec("sklearn")
+    if spec is None or not spec.submodule_search_locations:
+        raise PlantIDError("The sample photo is missing: scikit-learn is not installed.")
+    path = Path(spec.submodule_search_locations[0]) / "datasets" / "images" / "flower.jpg"
+    return Upload(path.read_bytes(), "flower.jpg", "image/jpeg")

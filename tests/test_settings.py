@@ -1,0 +1,77 @@
+"""Settings from the environment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from plantid_core.errors import ConfigurationError
+from plantid_core.settings import load_settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_every_fault_is_listed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One error names every setting that cannot be used."""
+    monkeypatch.setenv("PLANTID_PORT", "99999")
+    monkeypatch.setenv("PLANTID_REDIS_URL", "http://127.0.0.1")
+    monkeypatch.setenv("PLANTID_LOG_FORMAT", "xml")
+
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings()
+
+    assert len(caught.value.faults) == 3
+    assert all(
+        name in str(caught.value)
+        for name in ("PLANTID_PORT", "PLANTID_REDIS_URL", "PLANTID_LOG_FORMAT")
+    )
+
+
+def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No representation of the settings holds a key or a password."""
+    monkeypatch.setenv("PLANTID_PLANT_ID_API_KEY", "planted-secret-1")
+    monkeypatch.setenv("PLANTID_REDIS_URL", "redis://:planted-secret-2@127.0.0.1:6379/0")
+
+    settings = load_settings()
+
+    assert "planted-secret" not in repr(settings) + str(settings) + settings.model_dump_json()
+
+
+def test_a_secret_may_lie_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PLANTID_X_FILE names a file that holds X."""
+    (tmp_path / "key").write_text("from-file\n")
+    monkeypatch.setenv("PLANTID_PLANTNET_API_KEY_FILE", str(tmp_path / "key"))
+
+    key = load_settings().plantnet_api_key
+
+    assert key is not None
+    assert key.get_secret_value() == "from-file"
+
+
+def test_a_missing_secret_file_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is not there is named."""
+    monkeypatch.setenv("PLANTID_SECRET_KEY_FILE", "/nonexistent/key")
+
+    with pytest.raises(ConfigurationError, match="/nonexistent/key"):
+        load_settings()
+
+
+def test_production_refuses_to_start_half_configured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Production needs its key, its hosts, and real services or a stated sandbox."""
+    monkeypatch.setenv("PLANTID_ENVIRONMENT", "production")
+
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings()
+
+    for needed in ("PLANTID_SECRET_KEY", "PLANTID_ALLOWED_HOSTS", "PLANTID_ALLOW_SANDBOX"):
+        assert needed in str(caught.value)
+
+
+def test_settings_are_frozen() -> None:
+    """No one changes a setting at run time."""
+    settings = load_settings()
+
+    with pytest.raises(ValueError, match="frozen"):
+        settings.port = 1  # type: ignore[misc]
