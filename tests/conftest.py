@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import io
+import json
 import os
-from pathlib import Path
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import requests
 from PIL import Image
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
-SHARED = Path(__file__).parents[2] / "shared"
+    from plantid_core import Workbench
 
 
 @pytest.fixture(autouse=True)
@@ -40,3 +46,67 @@ def quadrants() -> Callable[..., bytes]:
         return buffer.getvalue()
 
     return encode
+
+
+@pytest.fixture(scope="session")
+def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder in which the image models are built once for all tests."""
+    return tmp_path_factory.mktemp("models")
+
+
+@pytest.fixture(scope="session")
+def flower() -> bytes:
+    """Return a real photo of a flower, shipped by scikit-learn."""
+    from plantid_core.workbench import sample_photo
+
+    return sample_photo().data
+
+
+@dataclass(frozen=True)
+class SandboxServer:
+    """A running sandbox."""
+
+    url: str
+
+    def faults(self, **faults: object) -> None:
+        requests.post(f"{self.url}/_faults", json=faults, timeout=10).raise_for_status()
+
+    def calls(self, service: str, route: str) -> dict[str, int]:
+        stats = requests.get(f"{self.url}/_stats", timeout=10).json()
+        return dict(stats.get(service, {}).get(route, {}))
+
+    def clear(self) -> None:
+        for service in ("plant_id", "plantnet"):
+            self.faults(service=service)
+        requests.delete(f"{self.url}/_stats", timeout=10).raise_for_status()
+
+
+@pytest.fixture(scope="session")
+def running_sandbox(model_cache: Path) -> Iterator[SandboxServer]:
+    """Run ``python -m plantid_core.sandbox`` for the whole session."""
+    command = [sys.executable, "-m", "plantid_core.sandbox", "--seed", "7", "--quota", "100000"]
+    with subprocess.Popen(
+        [*command, "--cache-dir", str(model_cache)], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        yield SandboxServer(json.loads(process.stdout.readline())["url"])
+        process.send_signal(signal.SIGTERM)
+
+
+@pytest.fixture
+def sandbox(running_sandbox: SandboxServer) -> SandboxServer:
+    """Return the session's sandbox with no faults and no calls counted."""
+    running_sandbox.clear()
+    return running_sandbox
+
+
+@pytest.fixture
+def workbench(tmp_path: Path, model_cache: Path, sandbox: SandboxServer) -> Iterator[Workbench]:
+    """Open a workbench on a store of its own and the session's sandbox."""
+    from plantid_core import open_workbench
+    from plantid_core.settings import load_settings
+
+    (tmp_path / "models").symlink_to(model_cache / "models")
+    settings = load_settings(data_dir=tmp_path, sandbox_url=sandbox.url)
+    with open_workbench(settings) as opened:
+        yield opened
