@@ -6,9 +6,12 @@ import io
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +21,6 @@ from PIL import Image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from plantid_core import Workbench
 
@@ -51,7 +53,9 @@ def quadrants() -> Callable[..., bytes]:
 @pytest.fixture(scope="session")
 def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder in which the image models are built once for all tests."""
-    return tmp_path_factory.mktemp("models")
+    folder = tmp_path_factory.mktemp("cache")
+    (folder / "models").mkdir()
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -110,3 +114,33 @@ def workbench(tmp_path: Path, model_cache: Path, sandbox: SandboxServer) -> Iter
     settings = load_settings(data_dir=tmp_path, sandbox_url=sandbox.url)
     with open_workbench(settings) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def app_url(tmp_path_factory: pytest.TempPathFactory, model_cache: Path) -> Iterator[str]:
+    """Run ``plantid serve`` on a free port, and end it with SIGINT."""
+    data_dir = tmp_path_factory.mktemp("app")
+    (data_dir / "models").symlink_to(model_cache / "models")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {**os.environ, "PLANTID_DATA_DIR": str(data_dir), "PLANTID_PORT": str(port)}
+    url = f"http://127.0.0.1:{port}"
+    with subprocess.Popen(
+        [Path(sys.executable).parent / "plantid", "serve"], env=environment
+    ) as process:
+        _wait(url)
+        yield url
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+
+
+def _wait(url: str) -> None:
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        try:
+            if requests.get(f"{url}/healthz", timeout=1).ok:
+                return
+        except requests.ConnectionError:
+            time.sleep(0.1)
+    raise TimeoutError("the app did not start")

@@ -94,7 +94,7 @@ def _large_photo() -> bytes:
 
     pixels = np.random.default_rng(3).integers(0, 256, (1500, 2000, 3), np.uint8)
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=90)
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=96)
     assert 3e6 < len(buffer.getvalue()) < 9e6
     return buffer.getvalue()
 

@@ -16,7 +16,7 @@ from plantid_core.palette import COLOURS, NEUTRAL, TITLES, age, duration, percen
 if TYPE_CHECKING:
     from plantid_core.plants import Answer, Care, Outcome, ReferenceImage, Suggestion
 
-_SHOWN = 5
+_SHOWN, _ILLUSTRATED = 5, 2
 _SAID = {
     "no_match": (
         "Does not know this plant",
@@ -92,8 +92,10 @@ def _card(answer: Answer) -> None:
     title = escape(TITLES.get(answer.provider, answer.provider))
     st.html(f'<div class="pid-title" style="border-color:{colour}">{title}{mark}</div>')
     if answer.status == "ok":
-        for suggestion in answer.suggestions[:_SHOWN]:
+        for rank, suggestion in enumerate(answer.suggestions[:_SHOWN]):
             _suggestion(suggestion, colour)
+            if rank < _ILLUSTRATED:
+                _illustration(suggestion)
     else:
         _no_names(answer)
     st.html(f'<div class="pid-small">{escape(_origin(answer))}</div>')
@@ -133,9 +135,12 @@ def _suggestion(suggestion: Suggestion, colour: str) -> None:
         f'<div style="width:{width:.0f}%;background:{colour}"></div></div>'
         f'<div class="pid-small">{escape(family)} {_links(suggestion)}</div>'
     )
+
+
+def _illustration(suggestion: Suggestion) -> None:
     if suggestion.images or suggestion.care:
         with st.expander("Pictures and care" if suggestion.care else "Pictures"):
-            _images(suggestion.images, taxon.scientific_name)
+            _images(suggestion.images, suggestion.taxon.scientific_name)
             _care(suggestion.care)
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 LANGUAGES = {"en": "English", "de": "Deutsch", "fr": "français", "cs": "čeština"}
 
+_THUMBNAIL_PX = 220
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -102,9 +104,8 @@ def _plain(filename: str) -> str:
 def _thumbnails(photos: list[Photo]) -> list[Organ]:
     organs: list[Organ] = []
     for index, photo in enumerate(photos):
-        picture, chips = st.columns([1, 2], vertical_alignment="center")
-        picture.image(photo.jpeg, alt=f"Photo {index + 1} of your plant", width="stretch")
-        chosen = chips.pills(
+        st.image(photo.jpeg, alt=f"Photo {index + 1} of your plant", width=_THUMBNAIL_PX)
+        chosen = st.pills(
             f"Photo {index + 1} shows",
             ORGANS,
             default="auto",

@@ -1,0 +1,95 @@
+"""The main job in a real browser: drop a photo, read the species."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, Page
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's package chromium"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Run a headless Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+def identify(page: Page, app_url: str, photo: Path) -> None:
+    page.goto(app_url)
+    page.get_by_role("heading", name="Identify a plant").wait_for(timeout=60_000)
+    page.locator("input[type=file]").set_input_files(photo)
+    page.get_by_alt_text("Photo 1 of your plant").wait_for(timeout=30_000)
+    page.get_by_role("button", name="Identify", exact=True).click()
+    page.locator(".pid-verdict").wait_for(timeout=60_000)
+    page.wait_for_timeout(500)
+
+
+def test_a_dropped_photo_is_named(
+    browser: Browser, app_url: str, flower: bytes, tmp_path: Path
+) -> None:
+    """A photo dropped on the page is named by three sources, without a traceback."""
+    photo = tmp_path / "flower.jpg"
+    photo.write_bytes(flower)
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+
+    identify(page, app_url, photo)
+
+    assert "Leucanthemum vulgare" in page.locator(".pid-verdict").inner_text()
+    titles = page.locator(".pid-title").all_inner_texts()
+    assert [re.sub("SANDBOX", "", title).strip() for title in titles] == [
+        "Plant.id", "Pl@ntNet", "Offline model",
+    ]  # fmt: skip
+    assert page.locator(".pid-title .pid-mark", has_text="SANDBOX").count() == 2
+    assert "Traceback" not in page.content()
+    page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 420])
+def test_the_page_fits(
+    browser: Browser, app_url: str, flower: bytes, tmp_path: Path, scheme: str, width: int
+) -> None:
+    """At both widths and in both schemes nothing runs over the page's side."""
+    photo = tmp_path / "flower.jpg"
+    photo.write_bytes(flower)
+    context = browser.new_context(
+        color_scheme=scheme,  # type: ignore[arg-type]
+        viewport={"width": width, "height": 900},
+    )
+    page = context.new_page()
+
+    identify(page, app_url, photo)
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    folder = Path(os.environ.get("PLANTID_SCREENSHOTS", str(tmp_path)))
+    name = "identify" if (scheme, width) == ("light", 1280) else f"identify-{scheme}-{width}"
+    page.screenshot(path=folder / f"{name}.png", full_page=True)
+    context.close()

@@ -1,0 +1,61 @@
+"""The routes beside the pages, over real HTTP."""
+
+from __future__ import annotations
+
+import pytest
+import requests
+
+
+def test_health_and_readiness(app_url: str) -> None:
+    """The process is alive, and says what it depends on."""
+    assert requests.get(f"{app_url}/healthz", timeout=10).json() == {"status": "ok"}
+    ready = requests.get(f"{app_url}/readyz", timeout=10)
+    assert ready.status_code == 200
+    assert ready.json()["redis"] == "ok"
+
+
+def test_identify_answers_as_the_command_line_does(app_url: str, flower: bytes) -> None:
+    """A multipart request gets the same JSON as ``plantid identify --json``."""
+    response = requests.post(
+        f"{app_url}/api/v1/identify",
+        files=[("images", ("flower.jpg", flower, "image/jpeg"))],
+        data={"organs": "flower", "lat": "50.1", "lon": "14.4", "date": "2026-05-01"},
+        timeout=60,
+    )
+
+    body = response.json()
+    assert response.status_code == 200
+    assert set(body) == {
+        "id", "photos", "answers", "consensus", "rung", "degraded", "trace",
+    }  # fmt: skip
+    assert [answer["provider"] for answer in body["answers"]] == ["plant_id", "plantnet", "offline"]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "fields", "status", "word"),
+    [
+        ("notes.jpg", b"some notes", {}, 422, "text file"),
+        ("flower.jpg", b"\xff" * 10_485_761, {}, 413, "10 MB"),
+        ("flower.jpg", b"", {"lat": "north", "lon": "1"}, 400, "lat"),
+        ("flower.jpg", b"", {"date": "May"}, 400, "date"),
+    ],
+)
+def test_wrong_input_is_a_problem_document(
+    app_url: str, name: str, data: bytes, fields: dict[str, str], status: int, word: str
+) -> None:
+    """Refusals are RFC 9457 problems with a sentence."""
+    response = requests.post(
+        f"{app_url}/api/v1/identify", files=[("images", (name, data))], data=fields, timeout=30
+    )
+
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/problem+json"
+    assert word in response.json()["detail"]
+
+
+def test_unknown_routes_are_problems(app_url: str) -> None:
+    """An unknown path below /api is a 404, not a page."""
+    response = requests.get(f"{app_url}/api/v1/nothing", timeout=10)
+
+    assert response.status_code == 404
+    assert response.json()["status"] == 404
