@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import logging
 import threading
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -23,6 +22,7 @@ from plantid_core.workbench import Workbench, open_workbench
 if TYPE_CHECKING:
     import socket
     from collections.abc import AsyncIterator
+    from types import FrameType
 
     from starlette.routing import BaseRoute
     from starlette.types import ASGIApp
@@ -76,16 +76,18 @@ def script_error(error: Exception) -> bool:
 
 
 class _Announcing(uvicorn.Server):
-    """Says where it listens, once it does."""
+    """Says where it listens, once it does; ends in order however often it is told to."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to listen, and print the address."""
-        # Streamlit opens the server's loggers on import: a line a request is for whoever asks for it.
-        for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
-            logging.getLogger(name).setLevel(logging.WARNING)
         await super().startup(sockets)
         if self.started:
             print(f"Plant-ID workbench: http://{self.config.host}:{self.config.port}", flush=True)  # noqa: T201
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to end; a second Ctrl-C must not skip the closing of what was started."""
+        if not self.should_exit:
+            super().handle_exit(sig, frame)
 
 
 def run(app: ASGIApp, settings: Settings) -> None:

@@ -82,7 +82,7 @@ def test_the_page_fits(
     photo.write_bytes(flower)
     context = browser.new_context(
         color_scheme=scheme,  # type: ignore[arg-type]
-        viewport={"width": width, "height": 900},
+        viewport={"width": width, "height": 1150},
     )
     page = context.new_page()
 
@@ -91,5 +91,7 @@ def test_the_page_fits(
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     folder = Path(os.environ.get("PLANTID_SCREENSHOTS", str(tmp_path)))
     name = "identify" if (scheme, width) == ("light", 1280) else f"identify-{scheme}-{width}"
+    page.evaluate("document.querySelector('[data-testid=stMain]').scrollTo(0, 0)")
+    page.wait_for_timeout(300)
     page.screenshot(path=folder / f"{name}.png", full_page=True)
     context.close()
