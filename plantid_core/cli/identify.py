@@ -10,9 +10,9 @@ import orjson
 import typer
 
 from plantid_core.cli import UNANSWERED
-from plantid_core.errors import UploadRejected
+from plantid_core.errors import PlantIDError, UploadRejected
 from plantid_core.plants import Place
-from plantid_core.upload.chain import Upload, inspect
+from plantid_core.upload.chain import Upload, inspect, require_size
 from plantid_core.upload.policy import Policy
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _read(path: Path) -> Upload:
     """Return the file, judged by every gate that needs no decode; raises `UploadRejected`."""
     policy = Policy()
     if not path.exists():
-        raise typer.BadParameter(f"{path}: there is no such file")
+        raise PlantIDError(f"{path}: there is no such file.")
     if not path.is_file():
         raise UploadRejected(
             "not_a_file",
@@ -77,12 +77,12 @@ def _read(path: Path) -> Upload:
             detected="a directory" if path.is_dir() else "a special file",
         )
     try:
+        require_size(path.stat().st_size, policy)
         with path.open("rb") as file:
             data = file.read(policy.max_bytes + 1)
-    except OSError as error:
-        raise typer.BadParameter(f"{path}: {error.strerror}") from error
-    try:
         inspect(data, path.name, policy)
+    except OSError as error:
+        raise PlantIDError(f"{path}: {error.strerror}.") from error
     except UploadRejected as rejected:
         raise UploadRejected(
             rejected.code,

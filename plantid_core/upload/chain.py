@@ -23,20 +23,25 @@ class Upload:
     content_type: str | None = None
 
 
-def precheck(data: bytes, filename: str, policy: Policy) -> str:
-    """Run the gates that cost nothing: size and name. Return the promised format."""
-    if not data:
+def require_size(size: int, policy: Policy) -> None:
+    """Raise `UploadRejected` for a file of ``size`` bytes that is empty or too large."""
+    if not size:
         message = "This file is empty. Choose the photo again."
         raise UploadRejected("empty", message, layer="size", limit=1, value=0)
-    if len(data) > policy.max_bytes:
+    if size > policy.max_bytes:
         raise UploadRejected(
             "too_large",
-            f"This file has {len(data) / MIB:.1f} MB; photos may have up to"
+            f"This file has {size / MIB:.1f} MB; photos may have up to"
             f" {policy.max_bytes / MIB:.0f} MB. Send a smaller copy.",
             layer="size",
             limit=policy.max_bytes,
-            value=len(data),
+            value=size,
         )
+
+
+def precheck(data: bytes, filename: str, policy: Policy) -> str:
+    """Run the gates that cost nothing: size and name. Return the promised format."""
+    require_size(len(data), policy)
     return sniff.format_of_name(filename, policy)
 
 
