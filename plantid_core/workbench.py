@@ -60,6 +60,7 @@ class Readiness(TypedDict):
     redis: str
     degraded: list[str]
     providers: dict[str, str]
+    counters: dict[str, int]
 
 
 class Workbench:
@@ -159,6 +160,7 @@ class Workbench:
                 name: "sandbox" if provider.sandbox else "configured"
                 for name, provider in self._providers.items()
             },
+            "counters": {"decoded": self.admission.decoded},
         }
 
     def _chosen(self, names: Sequence[str] | None) -> list[Provider]:

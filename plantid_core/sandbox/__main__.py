@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from plantid_core.errors import ConfigurationError
 from plantid_core.sandbox.server import run
 
 
@@ -17,7 +18,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int)
     parser.add_argument("--cache-dir", type=Path, required=True)
     parser.add_argument("--ready-file", type=Path)
-    run(**vars(parser.parse_args()))
+    try:
+        run(**vars(parser.parse_args()))
+    except ConfigurationError as error:
+        parser.error(str(error))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 if TYPE_CHECKING:
     from typing import Self
@@ -55,6 +55,12 @@ class Outage(_Strict):
     start_s: float = Field(ge=0)
     end_s: float = Field(ge=0)
 
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.end_s < self.start_s:
+            raise ValueError("end_s must not be before start_s")
+        return self
+
 
 class Faults(_Strict):
     """All faults of one service. Setting them replaces the service's former ones."""
@@ -68,6 +74,13 @@ class Faults(_Strict):
     drip_bytes_per_s: float | None = Field(default=None, gt=0)
     outages: tuple[Outage, ...] = ()
     quota: int | None = Field(default=None, ge=0)
+
+    @field_validator("errors")
+    @classmethod
+    def _exclusive(cls, errors: tuple[ErrorAnswer, ...]) -> tuple[ErrorAnswer, ...]:
+        if math.fsum(error.rate for error in errors) > 1:
+            raise ValueError("the rates must not add up to more than 1")
+        return errors
 
 
 class FaultBoard:

@@ -5,16 +5,21 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections import Counter, defaultdict
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from plantid_core.sandbox.faults import Service
 
 DEFAULT_QUOTA = 500
 
-# Tokens and numbers in a path are one route: they would make a counter a call.
-_TOKEN = re.compile(r"/(?:[A-Za-z0-9_=-]{15,}|\d+)(?=/|$)")
+# Tokens and custom ids in a path are one route: they would make a counter a call.
+_TOKEN = re.compile(
+    r"(?<=/v3)/(identification|health_assessment|kb/plants|kb/diseases)/(?!name_search$)[^/]+"
+)
 
 
 @dataclass(slots=True)
@@ -22,6 +27,7 @@ class Ledger:
     """Counts of one sandbox. Quotas are a day's, and begin anew at 00:00 UTC."""
 
     quotas: dict[str, int | None]
+    _in_flight: Counter[str] = field(default_factory=Counter)
     _used: Counter[tuple[str, dt.date]] = field(default_factory=Counter)
     _calls: defaultdict[str, defaultdict[str, Counter[str]]] = field(
         default_factory=lambda: defaultdict(lambda: defaultdict(Counter))
@@ -29,7 +35,21 @@ class Ledger:
 
     def count(self, service: Service, method: str, path: str, status: str) -> None:
         """Count one call."""
-        self._calls[service][f"{method} {_TOKEN.sub('/{token}', path)}"][status] += 1
+        route = _TOKEN.sub(r"/\1/{token}", path)
+        self._calls[service][f"{method} {route}"][status] += 1
+
+    @contextmanager
+    def under_way(self, service: Service) -> Iterator[None]:
+        """Count one call as in flight while it is served."""
+        self._in_flight[service] += 1
+        try:
+            yield
+        finally:
+            self._in_flight[service] -= 1
+
+    def in_flight(self) -> dict[str, int]:
+        """Return the calls being served now, by service."""
+        return {service: self._in_flight[service] for service in self.quotas}
 
     def calls(self) -> dict[str, dict[str, dict[str, int]]]:
         """Return the counts by service, route and status."""

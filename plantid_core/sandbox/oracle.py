@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import io
 import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-import anyio.to_thread
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 from PIL import Image
 
 from plantid_core.providers.recognition import load_head
@@ -29,15 +31,18 @@ class UnreadableImage(ValueError):
 
 
 class Oracle:
-    """One service's eye.
+    """One service's eye; it looks at one question at a time.
 
     Answers are remembered by the pictures' digest, so that a load test measures the client and
     the wire, not the model.
     """
 
-    def __init__(self, head: HeadName, cache_dir: Path) -> None:
+    def __init__(self, head: HeadName, cache_dir: Path, *, most_pixels: int = _MOST_PIXELS) -> None:
         self._name = head
         self._cache_dir = cache_dir
+        self._most_pixels = most_pixels
+        self._one_at_a_time = CapacityLimiter(1)
+        self._flights: dict[str, asyncio.Task[Recognition]] = {}
         self._head: Head | None = None
         self._lock = threading.Lock()
         self._remembered: OrderedDict[str, Recognition] = OrderedDict()
@@ -49,7 +54,15 @@ class Oracle:
         if (known := self._remembered.get(key)) is not None:
             self._remembered.move_to_end(key)
             return known
-        seen = await anyio.to_thread.run_sync(self._look, list(images), language)
+        if (flight := self._flights.get(key)) is None:
+            flight = asyncio.create_task(self._see(key, list(images), language))
+            self._flights[key] = flight
+            flight.add_done_callback(lambda _: self._flights.pop(key))
+        # Shielded: the first client to ask may leave while others still wait for the answer.
+        return await asyncio.shield(flight)
+
+    async def _see(self, key: str, images: list[bytes], language: str) -> Recognition:
+        seen = await run_sync(self._look, images, language, limiter=self._one_at_a_time)
         self._remembered[key] = seen
         while len(self._remembered) > _REMEMBERED:
             self._remembered.popitem(last=False)
@@ -60,7 +73,7 @@ class Oracle:
         self._loaded()
 
     def _look(self, images: list[bytes], language: str) -> Recognition:
-        jpegs = [_as_jpeg(image) for image in images]
+        jpegs = [_as_jpeg(image, self._most_pixels) for image in images]
         return self._loaded().recognise_many(jpegs, language)
 
     def _loaded(self) -> Head:
@@ -70,16 +83,16 @@ class Oracle:
             return self._head
 
 
-def _as_jpeg(image: bytes) -> bytes:
+def _as_jpeg(image: bytes, most_pixels: int) -> bytes:
     try:
         with Image.open(io.BytesIO(image), formats=["JPEG", "PNG", "WEBP", "GIF"]) as picture:
-            if picture.width * picture.height > _MOST_PIXELS:
+            if picture.width * picture.height > most_pixels:
                 raise UnreadableImage("too large")
             if picture.format == "JPEG":
                 picture.load()
                 return image
             rgb = picture.convert("RGB")
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise UnreadableImage("not a picture") from error
     rgb.thumbnail((_LONG_SIDE, _LONG_SIDE))
     buffer = io.BytesIO()

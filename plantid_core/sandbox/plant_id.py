@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import datetime as dt
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
-import orjson
-from starlette.datastructures import UploadFile
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from plantid_core.providers.recognition import known_taxa
+from plantid_core.sandbox import plant_id_kb as kb
+from plantid_core.sandbox import plant_id_question as question
 from plantid_core.sandbox import plant_id_records as records
 from plantid_core.sandbox.oracle import UnreadableImage
 from plantid_core.sandbox.plant_id_records import Record, Shelf
@@ -30,15 +26,10 @@ if TYPE_CHECKING:
     Endpoint = Callable[[Request], Awaitable[Response]]
 
 KEY = "sandbox"
+MOST_PIXELS = 25_000_000
 
-_MOST_IMAGES = 5
 _GONE = "The requested identification does not exist."
 _CONVERSATION_CALLS = 20
-
-
-class _Refused(Exception):
-    def __init__(self, status: int, text: str) -> None:
-        self.response = PlainTextResponse(text, status)
 
 
 @dataclass(slots=True)
@@ -79,7 +70,7 @@ class PlantIdService:
                 return PlainTextResponse("The specified api key not found.", 401)
             try:
                 return await endpoint(request)
-            except _Refused as refused:
+            except question.Refused as refused:
                 return refused.response
 
         return Route(path, guarded, methods=[method])
@@ -91,14 +82,14 @@ class PlantIdService:
         return await self._create(request, health_only=True)
 
     async def _create(self, request: Request, *, health_only: bool) -> Response:
-        asked, images = await _question(request)
+        asked, images = await question.question(request)
         health = asked.get("health")
-        moment = _moment(asked.get("datetime"))
+        moment = question.moment(asked.get("datetime"))
         self._charge(2 if health in {"all", "auto"} else 1)
         try:
-            seen = await self.oracle.look(images, _language(request))
+            seen = await self.oracle.look(images, question.language(request))
         except UnreadableImage:
-            raise _Refused(400, "Invalid base64 image data") from None
+            raise question.unreadable() from None
         token = records.new_token()
         echoed = ("latitude", "longitude", "health", "classification_level", "classification_raw")
         inputs: dict[str, object] = {name: asked[name] for name in echoed if name in asked}
@@ -106,7 +97,7 @@ class PlantIdService:
             "latitude": asked.get("latitude"),
             "longitude": asked.get("longitude"),
             "similar_images": bool(asked.get("similar_images", False)),
-            "images": [f"{self.base_url()}/_media/{token}-{n}.jpg" for n in range(len(images))],
+            "images": [f"{self._media()}/{token}-{n}.jpg" for n in range(len(images))],
             "datetime": moment,
         }
         record = Record(
@@ -123,9 +114,12 @@ class PlantIdService:
         finished = request.query_params.get("async", "false").lower() != "true"
         return JSONResponse(self._shown(record, request, finished=finished), 201)
 
+    def _media(self) -> str:
+        return f"{self.base_url()}/_media"
+
     def _charge(self, credits_: int) -> None:
         if not self.ledger.charge("plant_id", credits_):
-            raise _Refused(429, self._exhausted())
+            raise question.Refused(429, self._exhausted())
 
     def _exhausted(self) -> str:
         limit = self.ledger.quotas["plant_id"]
@@ -141,8 +135,9 @@ class PlantIdService:
             "input": record.inputs,
         }
         if finished:
-            media = f"{self.base_url()}/_media"
-            body["result"] = records.result(record, _details(request), _language(request), media)
+            body["result"] = records.result(
+                record, question.details(request), question.language(request), self._media()
+            )
         body |= {
             "status": "COMPLETED" if finished else "CREATED",
             "sla_compliant_client": True,
@@ -157,7 +152,7 @@ class PlantIdService:
     def _found(self, request: Request) -> Record:
         record = self.shelf.find(request.path_params["token"])
         if record is None:
-            raise _Refused(404, _GONE)
+            raise question.Refused(404, _GONE)
         return record
 
     async def _read(self, request: Request) -> Response:
@@ -168,17 +163,17 @@ class PlantIdService:
         return JSONResponse(True)  # noqa: FBT003 - the body is the word true
 
     async def _feedback(self, request: Request) -> Response:
-        record, said = self._found(request), await _json(request)
+        record, said = self._found(request), await question.json(request)
         if not {"comment", "rating"} & said.keys():
-            raise _Refused(400, "Comment or rating is required.")
+            raise question.Refused(400, "Comment or rating is required.")
         record.feedback = {"comment": said.get("comment"), "rating": said.get("rating")}
         return JSONResponse(True)  # noqa: FBT003 - the body is the word true
 
     async def _ask(self, request: Request) -> Response:
-        record, said = self._found(request), await _json(request)
-        question = said.get("question")
-        if not isinstance(question, str) or not question:
-            raise _Refused(400, "Question is required.")
+        record, said = self._found(request), await question.json(request)
+        asked = said.get("question")
+        if not isinstance(asked, str) or not asked:
+            raise question.Refused(400, "Question is required.")
         talk = record.conversation or {
             "messages": [],
             "identification": record.token,
@@ -189,7 +184,7 @@ class PlantIdService:
         messages = cast("list[dict[str, str]]", talk["messages"])
         best = records.called(record.seen.taxa[0][0])
         answer = f"Sandbox text: this may be {best}; nothing here is botany."
-        for content, kind in ((question, "question"), (answer, "answer")):
+        for content, kind in ((asked, "question"), (answer, "answer")):
             messages.append({"content": content, "type": kind, "created": records.now_iso()})
         talk["remaining_calls"] = cast("int", talk["remaining_calls"]) - 1
         record.conversation = talk
@@ -201,7 +196,7 @@ class PlantIdService:
     def _talk(self, request: Request) -> dict[str, object]:
         talk = self._found(request).conversation
         if talk is None:
-            raise _Refused(404, "The requested conversation does not exist.")
+            raise question.Refused(404, "The requested conversation does not exist.")
         return talk
 
     async def _forget(self, request: Request) -> Response:
@@ -210,38 +205,15 @@ class PlantIdService:
         return JSONResponse(True)  # noqa: FBT003 - the body is the word true
 
     async def _rate_conversation(self, request: Request) -> Response:
-        talk, said = self._talk(request), await _json(request)
+        talk, said = self._talk(request), await question.json(request)
         talk["feedback"] = said.get("feedback", {})
         return JSONResponse(True)  # noqa: FBT003 - the body is the word true
 
     async def _search(self, request: Request) -> Response:
-        query = request.query_params.get("q") or request.query_params.get("query") or ""
-        limit = _whole(request.query_params.get("limit", "10"))
-        if not query:
-            raise _Refused(400, "Missing query.")
-        names = [records.called(taxon) for taxon in known_taxa()]
-        hits = [name for name in names if query.lower() in name.lower()]
-        entities = [
-            {
-                "matched_in": name,
-                "matched_in_type": "entity_name",
-                "access_token": records.entity_token(name),
-                "match_position": name.lower().index(query.lower()),
-                "match_length": len(query),
-            }
-            for name in hits[:limit]
-        ]
-        return JSONResponse(
-            {"entities": entities, "entities_trimmed": len(hits) > limit, "limit": limit}
-        )
+        return JSONResponse(kb.search(request))
 
     async def _entity(self, request: Request) -> Response:
-        name = records.name_of(request.path_params["entity"])
-        taxa = {records.called(taxon): taxon for taxon in known_taxa()}
-        if name not in taxa:
-            raise _Refused(404, "The requested entity does not exist.")
-        details = records.describe(taxa[name], _details(request), _language(request))
-        return JSONResponse({"name": name, **details})
+        return JSONResponse(kb.entity(request, self._media()))
 
     async def _usage(self, request: Request) -> Response:
         del request
@@ -261,89 +233,3 @@ class PlantIdService:
                 "remaining": {"day": left, **empty},
             }
         )
-
-
-async def _question(request: Request) -> tuple[dict[str, object], list[bytes]]:
-    if request.headers.get("content-type", "").startswith("multipart/form-data"):
-        asked, images = await _form(request)
-    else:
-        asked = await _json(request)
-        images = [_decoded(image) for image in _listed(asked.get("images"))]
-    if not images:
-        raise _Refused(400, "Missing image data")
-    if len(images) > _MOST_IMAGES:
-        raise _Refused(400, f"Too many images: at most {_MOST_IMAGES}.")
-    return asked, images
-
-
-async def _form(request: Request) -> tuple[dict[str, object], list[bytes]]:
-    asked: dict[str, object] = {}
-    images = []
-    async with request.form() as form:
-        for name, part in form.multi_items():
-            if isinstance(part, UploadFile):
-                images.append(await part.read())
-            else:
-                asked[name] = _typed(name, part)
-    return asked, images
-
-
-def _typed(name: str, text: str) -> object:
-    try:
-        if name in {"latitude", "longitude"}:
-            return float(text)
-        if name == "custom_id":
-            return int(text)
-    except ValueError:
-        raise _Refused(400, f"Invalid value of {name}.") from None
-    return text.lower() == "true" if text.lower() in {"true", "false"} else text
-
-
-def _listed(images: object) -> list[object]:
-    return images if isinstance(images, list) else [images] if images else []
-
-
-def _decoded(image: object) -> bytes:
-    if not isinstance(image, str):
-        raise _Refused(400, "Invalid base64 image data")
-    text = image.partition(",")[2] if image.startswith("data:") else image
-    try:
-        return base64.b64decode(text, validate=True)
-    except binascii.Error:
-        raise _Refused(400, "Invalid base64 image data") from None
-
-
-async def _json(request: Request) -> dict[str, object]:
-    try:
-        body = orjson.loads(await request.body())
-    except orjson.JSONDecodeError:
-        raise _Refused(400, "Invalid json data") from None
-    if not isinstance(body, dict):
-        raise _Refused(400, "Invalid json data")
-    return body
-
-
-def _moment(value: object) -> str:
-    if value is None:
-        return records.now_iso()
-    try:
-        dt.datetime.fromisoformat(str(value))
-    except ValueError:
-        raise _Refused(400, "Invalid datetime.") from None
-    if str(value).endswith("Z"):  # the service takes naive times alone
-        raise _Refused(400, "Invalid datetime.")
-    return str(value)
-
-
-def _details(request: Request) -> list[str]:
-    return [name for name in request.query_params.get("details", "").split(",") if name]
-
-
-def _language(request: Request) -> str:
-    return request.query_params.get("language", "en").split(",")[0]
-
-
-def _whole(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise _Refused(400, "Invalid limit.")
-    return int(text)

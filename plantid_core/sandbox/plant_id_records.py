@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import secrets
 import string
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from plantid_core.plants import Taxon
+
 if TYPE_CHECKING:
-    from plantid_core.plants import Taxon
+    from collections.abc import Sequence
+
     from plantid_core.providers.recognition import Recognition
 
 _ALPHABET = string.ascii_letters + string.digits
 _TOKEN_LENGTH = 15
 _REMEMBERED = 10_000
-_SYNONYMS = {"Citrus × aurantium": "Citrus sinensis"}
+_SYNONYMS = {"Citrus × aurantium": ("Citrus sinensis", "(L.) Osbeck")}
+DISEASES = ("water-related issue", "mechanical damage", "light-related issue")
 _LEAST_PROBABILITY = 0.001
 _HEALTHY, _THRESHOLD = 0.9, 0.525
 _PLANT_MASS, _EVEN = 0.05, 0.5
+_GENERA_SHOWN = 5
 
 
 @dataclass(slots=True)
@@ -73,6 +79,11 @@ def entity_token(name: str) -> str:
     return name.encode().hex()
 
 
+def entity_id(name: str) -> str:
+    """Return an entity's id, of the service's shape: 16 hexadecimal digits."""
+    return hashlib.sha256(name.encode()).hexdigest()[:16]
+
+
 def name_of(token: str) -> str | None:
     """Return the name behind a knowledge base's token."""
     try:
@@ -83,7 +94,14 @@ def name_of(token: str) -> str | None:
 
 def called(taxon: Taxon) -> str:
     """Return the name under which this service knows a taxon."""
-    return _SYNONYMS.get(taxon.scientific_name, taxon.scientific_name)
+    return _SYNONYMS.get(taxon.scientific_name, (taxon.scientific_name,))[0]
+
+
+def _authority(taxon: Taxon) -> str:
+    name, author = _SYNONYMS.get(
+        taxon.scientific_name, (taxon.scientific_name, taxon.authorship or "")
+    )
+    return f"{name} {author}".strip()
 
 
 def result(record: Record, details: list[str], language: str, media: str) -> dict[str, object]:
@@ -101,54 +119,71 @@ def result(record: Record, details: list[str], language: str, media: str) -> dic
 
 
 def _names(record: Record, details: list[str], language: str, media: str) -> object:
-    species = [
-        _suggestion(taxon, mass, details, language, media)
-        for taxon, mass in record.seen.taxa
-        if mass >= _LEAST_PROBABILITY
-    ] or [_suggestion(*record.seen.taxa[0], details, language, media)]
-    if not record.raw:
-        return species
-    genera: dict[str, float] = {}
+    similar = bool(record.inputs["similar_images"])
+
+    def suggest(taxa: Sequence[tuple[Taxon, float]]) -> list[dict[str, object]]:
+        told = [pair for pair in taxa if pair[1] >= _LEAST_PROBABILITY] or taxa[:1]
+        return [_suggestion(*pair, details, language, media, similar=similar) for pair in told]
+
+    if record.raw:
+        genus = suggest(_genera(record)[:_GENERA_SHOWN])
+        return {"species": suggest(record.seen.taxa), "genus": genus, "infraspecies": []}
+    at_genus = record.inputs.get("classification_level") == "genus"
+    return suggest(_genera(record) if at_genus else record.seen.taxa)
+
+
+def _genera(record: Record) -> list[tuple[Taxon, float]]:
+    masses: dict[tuple[str, str | None], float] = {}
     for taxon, mass in record.seen.taxa:
-        genera[taxon.genus or ""] = genera.get(taxon.genus or "", 0.0) + mass
-    return {
-        "species": species,
-        "genus": [
-            {"id": entity_token(name)[:16], "name": name, "probability": mass}
-            for name, mass in sorted(genera.items(), key=lambda pair: -pair[1])[:5]
-        ],
-        "infraspecific": [],
-    }
+        genus = (taxon.genus or taxon.scientific_name, taxon.family)
+        masses[genus] = masses.get(genus, 0.0) + mass
+    genera = [
+        (Taxon(name, rank="genus", family=family, genus=name), mass)
+        for (name, family), mass in masses.items()
+    ]
+    return sorted(genera, key=lambda pair: -pair[1])
 
 
 def _suggestion(
-    taxon: Taxon, mass: float, details: list[str], language: str, media: str
+    taxon: Taxon,
+    mass: float,
+    details: list[str],
+    language: str,
+    media: str,
+    *,
+    similar: bool,
 ) -> dict[str, object]:
     name = called(taxon)
-    url = f"{media}/{name.replace(' ', '-')}.png"
     return {
-        "id": entity_token(name)[:16].ljust(16, "0"),
+        "id": entity_id(name),
         "name": name,
         "probability": round(mass, 7),
-        "similar_images": [
-            {
-                "id": entity_token(name)[:40],
-                "url": url,
-                "url_small": url,
-                "license_name": "CC0",
-                "license_url": "https://creativecommons.org/publicdomain/zero/1.0/",
-                "citation": "Plant-ID sandbox: a drawn placeholder, no botany",
-                "similarity": 0.5,
-            }
-        ],
-        "details": describe(taxon, details, language),
+        **({"similar_images": [_similar_image(name, media)]} if similar else {}),
+        "details": describe(taxon, details, language, media),
     }
 
 
-def describe(taxon: Taxon, details: list[str], language: str) -> dict[str, object]:
+def _similar_image(name: str, media: str) -> dict[str, object]:
+    url = _picture(name, media)
+    return {
+        "id": hashlib.sha256(url.encode()).hexdigest()[:40],
+        "url": url,
+        "url_small": url,
+        "license_name": "CC0",
+        "license_url": "https://creativecommons.org/publicdomain/zero/1.0/",
+        "citation": "Plant-ID sandbox: a drawn placeholder, no botany",
+        "similarity": 0.5,
+    }
+
+
+def _picture(name: str, media: str) -> str:
+    return f"{media}/{name.replace(' ', '-')}.png"
+
+
+def describe(taxon: Taxon, details: list[str], language: str, media: str) -> dict[str, object]:
     """Return the asked-for details; what the emulator does not know is null, as in the service."""
     image = {
-        "value": "https://plant.id/media/sandbox.jpg",
+        "value": _picture(called(taxon), media),
         "citation": "Plant-ID sandbox",
         "license_name": "CC0",
         "license_url": "https://creativecommons.org/publicdomain/zero/1.0/",
@@ -156,7 +191,7 @@ def describe(taxon: Taxon, details: list[str], language: str) -> dict[str, objec
     known: dict[str, object] = {
         "common_names": list(taxon.common_names),
         "taxonomy": {"genus": taxon.genus, "family": taxon.family, "kingdom": "Plantae"},
-        "name_authority": f"{called(taxon)} {taxon.authorship or ''}".strip(),
+        "name_authority": _authority(taxon),
         "rank": taxon.rank,
         "image": image,
         "images": [image],
@@ -167,22 +202,29 @@ def describe(taxon: Taxon, details: list[str], language: str) -> dict[str, objec
         "description": {**image, "value": "Sandbox text."},
     }
     asked = {name: known.get(name) for name in details}
-    return {**asked, "language": language, "entity_id": entity_token(called(taxon))[:16]}
+    return {**asked, "language": language, "entity_id": entity_id(called(taxon))}
 
 
 def _disease(details: list[str], language: str) -> dict[str, object]:
+    name = DISEASES[0]
     return {
-        "id": "5a0db0b5a0db0b50",
-        "name": "water-related issue",
+        "id": entity_id(name),
+        "name": name,
         "probability": 0.1,
         "similar_images": [],
-        "details": {
-            **dict.fromkeys(details),
-            **({"treatment": {"prevention": ["Sandbox text."]}} if "treatment" in details else {}),
-            "language": language,
-            "entity_id": "5a0db0b5a0db0b50",
-        },
+        "details": describe_disease(name, details, language),
     }
+
+
+def describe_disease(name: str, details: list[str], language: str) -> dict[str, object]:
+    """Return the asked-for details of a disease; what the emulator does not know is null."""
+    known: dict[str, object] = {
+        "local_name": name,
+        "description": "Sandbox text.",
+        "treatment": {"prevention": ["Sandbox text."]},
+    }
+    asked = {detail: known.get(detail) for detail in details}
+    return {**asked, "language": language, "entity_id": entity_id(name)}
 
 
 def now_iso() -> str:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import requests
-from anyio.to_thread import run_sync
-from starlette.datastructures import UploadFile
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from plantid_core.sandbox import ledger as quota
 from plantid_core.sandbox.oracle import UnreadableImage
+from plantid_core.sandbox.plantnet_question import fault, flag, linked, posted, unfit
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -26,10 +24,6 @@ if TYPE_CHECKING:
 
 KEY = "sandbox"
 
-_ORGANS = {"leaf", "flower", "fruit", "bark", "auto", "habit", "other"}
-_MOST_IMAGES = 5
-_MOST_BYTES = 50 * 1024 * 1024
-_MOST_URL = 8000
 _REJECT_BELOW = 0.05
 _LEAST_SCORE = 0.001
 _PROJECTS = (
@@ -94,10 +88,10 @@ class PlantNetService:
         if project not in _IDS:
             return fault(404, "Not Found", f"Project {project} not found")
         images, organs, refused = (
-            await _posted(request) if request.method == "POST" else await _linked(request)
+            await posted(request) if request.method == "POST" else await linked(request)
         )
         if refused is None:
-            refused = _unfit(request, organs, len(images))
+            refused = unfit(request, organs, len(images))
         if refused is not None:
             return refused
         if not self.ledger.charge("plantnet"):
@@ -106,14 +100,14 @@ class PlantNetService:
             seen = await self.oracle.look(images, request.query_params.get("lang", "en"))
         except UnreadableImage:
             return fault(400, "Bad Request", "Image could not be read", self._rate_limit())
-        if seen.plant_mass < _REJECT_BELOW and not _flag(request, "no-reject"):
+        if seen.plant_mass < _REJECT_BELOW and not flag(request, "no-reject"):
             return fault(404, "Not Found", "Species not found", self._rate_limit())
         body = self._answer(request, seen, organs or ["auto"] * len(images))
         return JSONResponse(body, headers=self._rate_limit())
 
     def _answer(self, request: Request, seen: Recognition, organs: list[str]) -> dict[str, object]:
         most = int(request.query_params.get("nb-results", "10"))
-        related = _flag(request, "include-related-images")
+        related = flag(request, "include-related-images")
         results = [
             self._result(taxon, mass, related=related)
             for taxon, mass in seen.taxa
@@ -127,7 +121,7 @@ class PlantNetService:
                 "images": [f"sandbox-{index}" for index in range(len(organs))],
                 "organs": organs,
                 "includeRelatedImages": related,
-                "noReject": _flag(request, "no-reject"),
+                "noReject": flag(request, "no-reject"),
                 "type": request.query_params.get("type"),
             },
             "predictedOrgans": [
@@ -145,7 +139,7 @@ class PlantNetService:
             "results": results,
             "version": "sandbox",
             "remainingIdentificationRequests": self.ledger.remaining("plantnet") or 0,
-            **(_detailed(seen) if _flag(request, "detailed") else {}),
+            **(_detailed(seen) if flag(request, "detailed") else {}),
         }
 
     def _result(self, taxon: Taxon, mass: float, *, related: bool) -> dict[str, object]:
@@ -222,66 +216,6 @@ class PlantNetService:
         return fault(429, "Too Many Requests", "Daily quota exceeded", headers)
 
 
-def fault(
-    status: int, error: str, message: str, headers: dict[str, str] | None = None
-) -> JSONResponse:
-    """Return an error in the service's form."""
-    return JSONResponse(
-        {"statusCode": status, "error": error, "message": message}, status, headers=headers
-    )
-
-
-def _unfit(request: Request, organs: list[str], count: int) -> Response | None:
-    most = request.query_params.get("nb-results", "10")
-    if not most.isdigit() or int(most) < 1:
-        return fault(400, "Bad Request", "nb-results must be a number of at least 1")
-    if organs and len(organs) != count:
-        return fault(400, "Bad Request", "Number of organs differs from number of images")
-    if any(organ not in _ORGANS for organ in organs):
-        return fault(400, "Bad Request", "Unknown organ")
-    return None
-
-
-async def _posted(request: Request) -> tuple[list[bytes], list[str], Response | None]:
-    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-        return [], [], fault(415, "Unsupported Media Type", "multipart/form-data expected")
-    if int(request.headers.get("content-length", 0)) > _MOST_BYTES:
-        return [], [], fault(413, "Payload Too Large", "More than 50 MB")
-    async with request.form() as form:
-        images = [
-            await part.read() for part in form.getlist("images") if isinstance(part, UploadFile)
-        ]
-        organs = [part for part in form.getlist("organs") if isinstance(part, str)]
-    organs = organs or request.query_params.getlist("organs")
-    if not 1 <= len(images) <= _MOST_IMAGES:
-        return [], [], fault(400, "Bad Request", f"1 to {_MOST_IMAGES} images expected")
-    if not all(image.startswith((b"\xff\xd8\xff", b"\x89PNG")) for image in images):
-        return [], [], fault(415, "Unsupported Media Type", "JPEG or PNG expected")
-    return images, organs, None
-
-
-async def _linked(request: Request) -> tuple[list[bytes], list[str], Response | None]:
-    if len(str(request.url)) > _MOST_URL:
-        return [], [], fault(414, "URI Too Long", "The address is too long")
-    addresses = request.query_params.getlist("images")
-    if not 1 <= len(addresses) <= _MOST_IMAGES:
-        return [], [], fault(400, "Bad Request", f"1 to {_MOST_IMAGES} images expected")
-    try:
-        images = [await run_sync(_download, address) for address in addresses]
-    except (requests.RequestException, ValueError):
-        return [], [], fault(400, "Bad Request", "An image could not be downloaded")
-    return images, request.query_params.getlist("organs"), None
-
-
-def _download(address: str) -> bytes:
-    # Only this machine: an emulator must not be a way to reach anything else.
-    if not address.startswith(("http://127.0.0.1:", "http://localhost:")):
-        raise ValueError("the sandbox downloads from loopback alone")
-    with requests.get(address, timeout=5, stream=True, allow_redirects=False) as response:
-        response.raise_for_status()
-        return response.raw.read(_MOST_BYTES, decode_content=True)
-
-
 def _name(name: str, authorship: str = "") -> dict[str, str]:
     return {
         "scientificNameWithoutAuthor": name,
@@ -316,10 +250,6 @@ def _covers(
         return False
     south, north, west, east = box
     return south <= latitude <= north and west <= longitude <= east
-
-
-def _flag(request: Request, name: str) -> bool:
-    return request.query_params.get(name, "false").lower() == "true"
 
 
 async def _status(request: Request) -> Response:

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +26,7 @@ from plantid_core.errors import ConfigurationError
 from plantid_core.sandbox.faults import FaultBoard, Faults
 from plantid_core.sandbox.ledger import DEFAULT_QUOTA, Ledger
 from plantid_core.sandbox.oracle import Oracle
+from plantid_core.sandbox.plant_id import MOST_PIXELS as PLANT_ID_PIXELS
 from plantid_core.sandbox.plant_id import PlantIdService
 from plantid_core.sandbox.plantnet import PlantNetService
 from plantid_core.sandbox.weather import Weather
@@ -50,6 +51,10 @@ class Sandbox:
     ledger: Ledger
     cache_dir: Path
     port: int = 0
+    quotas: dict[str, int | None] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.quotas = dict(self.ledger.quotas)
 
     def url(self) -> str:
         """Return the base address of both services."""
@@ -57,7 +62,7 @@ class Sandbox:
 
     def app(self) -> ASGIApp:
         """Return the ASGI application, with its weather outermost."""
-        plant_id_eye = Oracle("lite1", self.cache_dir)
+        plant_id_eye = Oracle("lite1", self.cache_dir, most_pixels=PLANT_ID_PIXELS)
         plantnet_eye = Oracle("lite0", self.cache_dir)
         plant_id = PlantIdService(plant_id_eye, self.ledger, self.url)
         plantnet = PlantNetService(plantnet_eye, self.ledger, self.url)
@@ -86,10 +91,10 @@ class Sandbox:
         return Weather(inner, self.board, self.ledger)
 
     def put(self, faults: Faults) -> None:
-        """Set a service's faults, and its quota where one is given."""
+        """Replace a service's faults; without a quota among them, its own quota holds again."""
         self.board.put(faults)
-        if faults.quota is not None:
-            self.ledger.quotas[faults.service] = faults.quota
+        own = self.quotas[faults.service]
+        self.ledger.quotas[faults.service] = own if faults.quota is None else faults.quota
 
     async def _set_faults(self, request: Request) -> Response:
         try:
@@ -108,7 +113,7 @@ class Sandbox:
 
     async def _stats(self, request: Request) -> Response:
         del request
-        return JSONResponse(self.ledger.calls())
+        return JSONResponse({**self.ledger.calls(), "in_flight": self.ledger.in_flight()})
 
     async def _forget(self, request: Request) -> Response:
         del request
@@ -142,14 +147,15 @@ def run(
     """Serve until SIGINT or SIGTERM; prints one JSON line with the address when it listens.
 
     ``quota``: requests a day for each service (500, the free plan, where not given); ``seed`` makes
-    the faults' dice repeatable. Raises `ConfigurationError` for a faults file that cannot be used.
+    the faults' dice repeatable. Raises `ConfigurationError` for a faults file that cannot be used, and for
+    a port that is taken.
     """
     daily = DEFAULT_QUOTA if quota is None else quota
     ledger = Ledger({"plant_id": None if quota is None else quota, "plantnet": daily})
     sandbox = Sandbox(FaultBoard(seed), ledger, cache_dir)
     for given in parse_faults(faults.read_bytes()) if faults else []:
         sandbox.put(given)
-    with _listen(port or _former_port(ready_file)) as listener:
+    with _listen(port, _former_port(ready_file)) as listener:
         sandbox.port = listener.getsockname()[1]
         _announce(sandbox.url(), ready_file)
         config = uvicorn.Config(
@@ -159,19 +165,26 @@ def run(
             uvicorn.Server(config).run(sockets=[listener])
 
 
-def _listen(port: int) -> socket.socket:
+def _listen(asked: int, former: int) -> socket.socket:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        try:
-            listener.bind((HOST, port))
-        except OSError:
-            listener.bind((HOST, 0))
+        _bind(listener, asked, former)
         listener.listen(512)
     except BaseException:
         listener.close()
         raise
     return listener
+
+
+def _bind(listener: socket.socket, asked: int, former: int) -> None:
+    try:
+        listener.bind((HOST, asked or former))
+    except OSError as error:
+        # A port asked for by name is the one its clients know; a former one is only a courtesy.
+        if asked:
+            raise ConfigurationError([f"Port {asked} of {HOST} is taken."]) from error
+        listener.bind((HOST, 0))
 
 
 def _former_port(ready_file: Path | None) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import struct
 from contextlib import suppress
@@ -34,7 +35,8 @@ class Weather:
         if service is None:
             await self._app(scope, receive, send)
             return
-        status = await self._serve(service, scope, receive, send)
+        with self._ledger.under_way(service):
+            status = await self._serve(service, scope, receive, send)
         self._ledger.count(service, scope["method"], scope["path"], status)
 
     async def _serve(self, service: Service, scope: Scope, receive: Receive, send: Send) -> str:
@@ -80,7 +82,13 @@ async def _collect(app: ASGIApp, scope: Scope, receive: Receive) -> tuple[Messag
         else:
             body.extend(message.get("body", b""))
 
-    await app(scope, receive, keep)
+    try:
+        await app(scope, receive, keep)
+    except Exception:
+        if not start:
+            raise
+        # The application has answered 500 and raised again for the log: both are wanted.
+        logging.getLogger(__name__).exception("The sandbox itself failed")
     return start[0], bytes(body)
 
 
