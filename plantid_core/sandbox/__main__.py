@@ -21,7 +21,7 @@ def main() -> None:
     try:
         run(**vars(parser.parse_args()))
     except ConfigurationError as error:
-        parser.error(str(error))
+        parser.error("; ".join(error.faults))
 
 
 if __name__ == "__main__":

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 import requests
+
+from plantid_core.sandbox.faults import Latency
 
 if TYPE_CHECKING:
     from tests.conftest import SandboxServer
@@ -46,6 +50,46 @@ def test_malformed_bodies_are_no_json(sandbox: SandboxServer) -> None:
         status(sandbox).json()
 
 
+def test_a_reset_is_a_real_one(sandbox: SandboxServer) -> None:
+    """The peer sees RST, not an orderly end."""
+    sandbox.faults(service="plantnet", reset_rate=1)
+    port = int(sandbox.url.rpartition(":")[2])
+
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        client.sendall(b"GET /v2/_status HTTP/1.1\r\nHost: sandbox\r\n\r\n")
+        with pytest.raises(ConnectionResetError):
+            client.recv(1)
+
+
+def test_a_dripping_body_arrives_whole(sandbox: SandboxServer) -> None:
+    """Slow is not wrong."""
+    sandbox.faults(service="plantnet", drip_bytes_per_s=200)
+
+    assert status(sandbox).json() == {"status": "ok"}
+
+
+def test_an_error_leaves_the_connection_usable(sandbox: SandboxServer) -> None:
+    """An upload that is answered before it is read spoils nothing that follows on its wire."""
+    sandbox.faults(service="plantnet", errors=[{"status": 503, "rate": 1}])
+    with requests.Session() as session:
+        url = f"{sandbox.url}/v2/identify/all?api-key=sandbox"
+        failed = session.post(url, data=bytes(3_000_000), timeout=10)
+        sandbox.faults(service="plantnet")
+
+        assert failed.status_code == 503
+        assert session.get(sandbox.url + STATUS, timeout=10).json() == {"status": "ok"}
+
+
+def test_delays_have_the_percentiles_asked_for() -> None:
+    """Half of the draws lie below p50, 99 of 100 below p99."""
+    dice, latency = np.random.default_rng(3), Latency(p50=100, p99=900)
+
+    drawn = np.array([latency.draw_s(dice) for _ in range(20_000)])
+
+    assert np.quantile(drawn, 0.5) == pytest.approx(0.1, rel=0.05)
+    assert np.quantile(drawn, 0.99) == pytest.approx(0.9, rel=0.1)
+
+
 def test_setting_a_service_alone_clears_its_faults(sandbox: SandboxServer) -> None:
     """The next setting replaces the last one whole."""
     sandbox.faults(service="plantnet", reset_rate=1)
@@ -55,14 +99,24 @@ def test_setting_a_service_alone_clears_its_faults(sandbox: SandboxServer) -> No
     assert status(sandbox).json() == {"status": "ok"}
 
 
-def test_bad_faults_are_named(sandbox: SandboxServer) -> None:
-    """A rate above one is refused with the field's name."""
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("reset_rate", 2),
+        ("latency_ms", {"p50": 9, "p99": 1}),
+        ("errors", [{"status": 500, "rate": 0.7}, {"status": 503, "rate": 0.7}]),
+        ("outages", [{"start_s": 5, "end_s": 1}]),
+        ("reset_rat", 1),
+    ],
+)
+def test_bad_faults_are_named(sandbox: SandboxServer, field: str, value: object) -> None:
+    """What cannot be meant is refused with the field's name."""
     response = requests.post(
-        f"{sandbox.url}/_faults", json={"service": "plantnet", "reset_rate": 2}, timeout=10
+        f"{sandbox.url}/_faults", json={"service": "plantnet", field: value}, timeout=10
     )
 
     assert response.status_code == 422
-    assert "reset_rate" in response.json()["faults"][0]
+    assert field in response.json()["faults"][0]
 
 
 def test_calls_are_counted_by_route_and_status(sandbox: SandboxServer) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import socket
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -69,6 +70,51 @@ def test_bad_requests_are_named(sandbox: SandboxServer, flower: bytes) -> None:
     assert ask(sandbox, flower, organs="root").status_code == 400
     assert ask(sandbox, b"GIF89a no").status_code == 415
     assert ask(sandbox, b"\xff\xd8\xff\xe0 broken").status_code == 400
+    assert ask(sandbox, flower, **{"nb-results": "²"}).status_code == 400
+
+
+def test_a_broken_form_is_refused_in_json(sandbox: SandboxServer) -> None:
+    """A form without its boundary is the client's fault, told in the service's form."""
+    response = requests.post(
+        f"{sandbox.url}/v2/identify/all?api-key=sandbox",
+        data=b"x",
+        headers={"Content-Type": "multipart/form-data"},
+        timeout=10,
+    )
+
+    assert (response.status_code, response.json()["statusCode"]) == (400, 400)
+
+
+def test_organs_are_taken_from_the_query_too(sandbox: SandboxServer, flower: bytes) -> None:
+    """Some clients send them there, even on POST."""
+    assert ask(sandbox, flower, organs="flower").json()["query"]["organs"] == ["flower"]
+
+
+def test_a_used_up_quota_says_when_it_begins_anew(sandbox: SandboxServer, flower: bytes) -> None:
+    """429 with Retry-After; clearing the faults restores the quota."""
+    sandbox.faults(service="plantnet", quota=0)
+    refused = ask(sandbox, flower)
+    sandbox.faults(service="plantnet")
+
+    assert (refused.status_code, refused.json()["statusCode"]) == (429, 429)
+    assert 0 < int(refused.headers["Retry-After"]) <= 86_400
+    assert ask(sandbox, flower).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "address", ["http://127.0.0.1:80@{there}/a.jpg", "http://{there}/a.jpg", "file:///etc/hosts"]
+)
+def test_linked_pictures_come_from_this_machine_alone(sandbox: SandboxServer, address: str) -> None:
+    """No way of writing the address makes the sandbox call another host."""
+    with socket.create_server(("127.0.0.2", 0)) as other:
+        there = f"127.0.0.2:{other.getsockname()[1]}"
+        params = {"api-key": "sandbox", "images": address.format(there=there)}
+        response = requests.get(f"{sandbox.url}/v2/identify/all", params=params, timeout=10)
+        other.settimeout(0)
+
+        assert response.status_code == 400
+        with pytest.raises(BlockingIOError):
+            other.accept()
 
 
 def test_projects_are_ranked_by_place(sandbox: SandboxServer) -> None:
