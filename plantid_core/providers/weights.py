@@ -36,6 +36,20 @@ _DTYPES: dict[str, np.dtype[np.generic]] = {
 }
 
 
+# The pickle module promises no closed set: these are what its machine raises on damaged bytes.
+_BROKEN_PICKLE = (
+    pickle.UnpicklingError,
+    struct.error,
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    ImportError,
+    LookupError,
+    TypeError,
+    ValueError,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class _Storage:
     key: str
@@ -80,14 +94,7 @@ def parse(data: bytes) -> dict[str, Tensor]:
         views = _Reader(stream).load()
         keys = cast("list[str]", _Reader(stream).load())
         storages = _read_storages(stream, keys, _storages_of(views))
-    except (
-        pickle.UnpicklingError,
-        EOFError,
-        struct.error,
-        ValueError,
-        KeyError,
-        TypeError,
-    ) as error:
+    except _BROKEN_PICKLE as error:
         raise ModelUnavailable(f"The model's weights are no checkpoint: {error}.") from error
     return {name: _tensor(view, storages) for name, view in views.items()}
 

@@ -8,7 +8,7 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from plantid_core.errors import ModelUnavailable
@@ -49,6 +49,8 @@ def test_a_state_that_is_no_tensors_is_refused() -> None:
 
 
 @given(st.binary(max_size=200))
+@example(b"\x8d\x00\x00\x00\x00\x00\x00\x00\x80")  # a string of 2^63 bytes
+@example(b"0.")  # a pop from an empty stack
 def test_garbage_is_refused(data: bytes) -> None:
     """Any other bytes are an error of ours, and nothing else."""
     with pytest.raises(ModelUnavailable):
