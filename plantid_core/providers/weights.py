@@ -45,6 +45,7 @@ _BROKEN_PICKLE = (
     EOFError,
     ImportError,
     LookupError,
+    MemoryError,  # a damaged index asks for a memo of 2^31 entries
     TypeError,
     ValueError,
 )

@@ -51,6 +51,7 @@ def test_a_state_that_is_no_tensors_is_refused() -> None:
 @given(st.binary(max_size=200))
 @example(b"\x8d\x00\x00\x00\x00\x00\x00\x00\x80")  # a string of 2^63 bytes
 @example(b"0.")  # a pop from an empty stack
+@example(b"\x80\x02}r\xff\xff\xff\xef.")  # a memo index that no memory holds
 def test_garbage_is_refused(data: bytes) -> None:
     """Any other bytes are an error of ours, and nothing else."""
     with pytest.raises(ModelUnavailable):
