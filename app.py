@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 from streamlit.starlette import App
 
-from plantid_core.web import application
+from plantid_core.web import api, application
 
 if __name__ == "__main__" and st.runtime.exists():
     st.set_page_config(page_title="Plant-ID workbench", page_icon=":seedling:", layout="wide")
@@ -16,9 +16,8 @@ else:
         routes=application.routes(),
         lifespan=application.lifespan,
         on_script_error=application.script_error,
+        exception_handlers={Exception: api.failure},
     )
 
     if __name__ == "__main__":
-        from plantid_core.settings import load_settings
-
-        application.run(app, load_settings())
+        application.start(app)

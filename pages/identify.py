@@ -9,7 +9,9 @@ from plantid_core.plants import Outcome
 from plantid_core.web import cards, download, form, trace_chart
 from plantid_core.web.application import workbench
 
+cards.style()
 st.title("Identify a plant", anchor=False)
+header = st.container()
 left, right = st.columns([1, 2], gap="large")
 
 with left:
@@ -19,7 +21,8 @@ with left:
 
 with right:
     if pressed:
-        with st.spinner("Asking all of them at once …", show_time=True):
+        waiting = st.spinner("Asking all of them at once …", show_time=True)
+        with waiting, cards.skeleton(question.providers):
             try:
                 outcome = workbench().identify(
                     question.photos,
@@ -56,3 +59,6 @@ with right:
             " Add a photo on the left, or try the sample.",
             icon=":material/eco:",
         )
+
+with header:
+    cards.badges(workbench().readiness(), shown if isinstance(shown, Outcome) else None)

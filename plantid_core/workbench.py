@@ -186,7 +186,11 @@ class Workbench:
             sends = f"{title} is answered by a sandbox on this machine; nothing is sent."
             return ProviderInfo(provider.name, title, sandbox=True, host="127.0.0.1", sends=sends)
         host = urlsplit(real).hostname or real
-        more = "place, date and language" if provider.name == "plant_id" else "organs and language"
+        more = (
+            "place, date and language"
+            if provider.name == "plant_id"
+            else "organs, language and the place to about 1 km"
+        )
         sends = f"{title} ({host}) receives the cleaned photos, {more}; never the file itself."
         return ProviderInfo(provider.name, title, sandbox=False, host=host, sends=sends)
 

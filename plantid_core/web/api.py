@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from plantid_core.errors import PlantIDError, UploadRejected
+from plantid_core.errors import DeadlineExceeded, PlantIDError, UploadRejected
 from plantid_core.plants import Place
 from plantid_core.upload import Upload
 from plantid_core.upload.policy import MIB
@@ -20,14 +22,15 @@ from plantid_core.web.problems import problem, rejection
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from starlette.requests import Request
     from starlette.routing import BaseRoute
+    from starlette.types import Message
 
     from plantid_core.plants import Organ
     from plantid_core.workbench import Workbench
 
 _MOST_BODY_BYTES = 51 * MIB
-_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+_NOT_POST = [method for method in _METHODS if method != "POST"]
 
 
 def routes(workbench: Callable[[], Workbench]) -> list[BaseRoute]:
@@ -36,6 +39,8 @@ def routes(workbench: Callable[[], Workbench]) -> list[BaseRoute]:
         Route("/healthz", _health),
         Route("/readyz", _readiness(workbench)),
         Route("/api/v1/identify", _identify(workbench), methods=["POST"]),
+        Route("/api/v1/identify", _only_post, methods=_NOT_POST),
+        Route("/api", _unknown, methods=_METHODS),
         Route("/api/{rest:path}", _unknown, methods=_METHODS),
     ]
 
@@ -56,19 +61,14 @@ def _readiness(workbench: Callable[[], Workbench]) -> Callable[[Request], Awaita
 
 def _identify(workbench: Callable[[], Workbench]) -> Callable[[Request], Awaitable[Response]]:
     async def identify(request: Request) -> Response:
-        if int(request.headers.get("content-length") or 0) > _MOST_BODY_BYTES:
-            return problem(
-                413, "The request is larger than five photos can be.", limit=_MOST_BODY_BYTES
-            )
         try:
-            async with request.form(max_files=10, max_fields=30) as form:
+            async with _bounded(request).form(max_files=10, max_fields=30) as form:
                 uploads = [await _upload(part) for part in form.getlist("images")]
                 place, date = _place(form), _date(form)
                 organs = cast("list[Organ]", [str(organ) for organ in form.getlist("organs")])
                 language = str(form.get("language") or "en")
         except (ValueError, HTTPException) as error:
-            detail = error.detail if isinstance(error, HTTPException) else str(error)
-            return problem(400, detail)
+            return _unreadable(error)
         try:
             outcome = await run_in_threadpool(
                 lambda: workbench().identify(
@@ -77,11 +77,43 @@ def _identify(workbench: Callable[[], Workbench]) -> Callable[[Request], Awaitab
             )
         except UploadRejected as rejected:
             return rejection(rejected)
+        except DeadlineExceeded as late:
+            return problem(504, str(late), limit=late.budget_s)
         except PlantIDError as error:
             return problem(400, str(error))
         return JSONResponse(outcome.to_dict(), 503 if outcome.rung == "none" else 200)
 
     return identify
+
+
+def _bounded(request: Request) -> Request:
+    """Return the request, its body refused as soon as it is larger than photos can be."""
+    too_large = HTTPException(413, "The request is larger than five photos can be.")
+    if int(request.headers.get("content-length") or 0) > _MOST_BODY_BYTES:
+        raise too_large
+    left = _MOST_BODY_BYTES
+
+    # Counted as well, since a chunked request announces no length.
+    async def receive() -> Message:
+        nonlocal left
+        message = await request.receive()
+        left -= len(message.get("body", b""))
+        if left < 0:
+            raise too_large
+        return message
+
+    return Request(request.scope, receive)
+
+
+def _unreadable(error: ValueError | HTTPException) -> Response:
+    if not isinstance(error, HTTPException):
+        return problem(400, str(error))
+    response = problem(error.status_code, error.detail)
+    if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        response = problem(error.status_code, error.detail, limit=_MOST_BODY_BYTES)
+        # Else the server would go on reading, and dropping, what the client still sends.
+        response.headers["Connection"] = "close"
+    return response
 
 
 async def _upload(part: UploadFile | str) -> Upload:
@@ -111,5 +143,17 @@ def _date(form: FormData) -> dt.date | None:
         raise ValueError("date must be a day like 2026-05-01.") from None
 
 
+async def _only_post(request: Request) -> Response:
+    response = problem(405, f"{request.url.path} takes POST, not {request.method}.")
+    response.headers["Allow"] = "POST"
+    return response
+
+
 async def _unknown(request: Request) -> Response:
     return problem(404, f"There is no {request.method} {request.url.path} here.")
+
+
+async def failure(request: Request, error: Exception) -> Response:
+    """Answer what nobody foresaw; the server logs the error itself."""
+    del request, error
+    return problem(500, "Something went wrong here, and it has been logged.")

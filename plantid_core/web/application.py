@@ -114,6 +114,14 @@ def run(app: ASGIApp, settings: Settings) -> None:
             raise PlantIDError(message) from None
 
 
+def start(app: ASGIApp) -> None:
+    """Serve the app by the settings in force; a fault of theirs ends the process with a sentence."""
+    try:
+        run(app, load_settings())
+    except PlantIDError as error:
+        raise SystemExit(str(error)) from None
+
+
 def serve(settings: Settings) -> None:
     """Serve the app that lies beside the package (checkout) or in it (wheel)."""
     script = app_script()

@@ -5,6 +5,7 @@ Everything a service says is escaped before it becomes HTML.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from html import escape
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
@@ -14,7 +15,10 @@ import streamlit as st
 from plantid_core.palette import COLOURS, NEUTRAL, TITLES, age, duration, percent
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from plantid_core.plants import Answer, Care, Outcome, ReferenceImage, Suggestion
+    from plantid_core.workbench import Readiness
 
 _SHOWN, _ILLUSTRATED = 5, 2
 _SAID = {
@@ -37,7 +41,9 @@ _SOURCES = {
     "stale": "stale",
     "local": "on this machine",
 }
+_VERDICT_PX, _CARD_PX = 34, 420
 _STYLE = """<style>
+.stMainBlockContainer{padding-top:3.5rem}
 .pid-name{display:flex;justify-content:space-between;gap:.6rem;align-items:baseline;margin-top:.55rem}
 .pid-name b{font-variant-numeric:tabular-nums;white-space:nowrap}
 .pid-author,.pid-small{opacity:.72;font-size:.82rem}
@@ -50,25 +56,46 @@ font-size:.72rem;font-weight:600;margin-left:.4rem;letter-spacing:.03em}
 </style>"""
 
 
+def style() -> None:
+    """Give the page what its cards are dressed in; once a run, before anything of ours is drawn."""
+    st.html(_STYLE)
+
+
+def badges(readiness: Readiness, outcome: Outcome | None) -> None:
+    """Draw, for the page's header, what is not as it should be: now, and in the outcome shown."""
+    degraded = {*readiness["degraded"], *(outcome.degraded if outcome else ())}
+    sandbox = "sandbox" in readiness["providers"].values() or bool(outcome and outcome.sandbox)
+    oldest = max(
+        (answer.age_s for answer in outcome.answers if answer.source == "stale") if outcome else (),
+        default=0,
+    )
+    marks = ["cache off"] if "redis" in degraded else []
+    marks += ["sandbox: no botany"] if sandbox else []
+    marks += [f"stale, {age(oldest)} old"] if oldest else []
+    if marks:
+        st.html("".join(f'<span class="pid-mark">{escape(mark)}</span>' for mark in marks))
+
+
+@contextmanager
+def skeleton(providers: Sequence[str]) -> Iterator[None]:
+    """Hold the place of these providers' answers, in their shape, while the block runs."""
+    place = st.empty()
+    with place.container():
+        st.skeleton(height=_VERDICT_PX)
+        for column in st.columns(len(providers)):
+            column.skeleton(height=_CARD_PX)
+    try:
+        yield
+    finally:
+        place.empty()
+
+
 def show(outcome: Outcome) -> None:
     """Draw the verdict and the cards of an outcome."""
-    st.html(_STYLE)
-    _badges(outcome)
     _verdict(outcome)
     for column, answer in zip(st.columns(len(outcome.answers)), outcome.answers, strict=True):
         with column, st.container(border=True):
             _card(answer)
-
-
-def _badges(outcome: Outcome) -> None:
-    marks = ["cache off" for part in outcome.degraded if part == "redis"]
-    marks += ["sandbox: no botany"] if outcome.sandbox else []
-    oldest = max(
-        (answer.age_s for answer in outcome.answers if answer.source == "stale"), default=0
-    )
-    marks += [f"stale, {age(oldest)} old"] if oldest else []
-    if marks:
-        st.html("".join(f'<span class="pid-mark">{escape(mark)}</span>' for mark in marks))
 
 
 def _verdict(outcome: Outcome) -> None:

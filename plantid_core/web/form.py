@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -10,11 +9,15 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from plantid_core.errors import UploadRejected
-from plantid_core.plants import ORGANS, Organ, Place
+from plantid_core.plants import ORGANS, Organ
 from plantid_core.upload import Upload
+from plantid_core.web import place
 from plantid_core.workbench import MOST_PHOTOS, sample_photo
 
 if TYPE_CHECKING:
+    import datetime as dt
+
+    from plantid_core.plants import Place
     from plantid_core.upload import Photo
     from plantid_core.workbench import Workbench
 
@@ -45,7 +48,7 @@ def ask(workbench: Workbench) -> Question:
     uploads = _photos()
     admitted = [(upload, photo) for upload in uploads if (photo := _admitted(workbench, upload))]
     organs = _thumbnails([photo for _, photo in admitted])
-    place, date = _where(workbench, [upload for upload, _ in admitted])
+    where, date = place.ask(workbench, [upload for upload, _ in admitted])
     language = st.selectbox(
         "Common names in",
         list(LANGUAGES),
@@ -54,10 +57,11 @@ def ask(workbench: Workbench) -> Question:
         bind="query-params",
     )
     providers = _providers(workbench)
+    place.show_flora(workbench, where, providers)
     return Question(
         tuple(upload for upload, _ in admitted),
         tuple(organs),
-        place,
+        where,
         date,
         language or "en",
         tuple(providers),
@@ -113,47 +117,6 @@ def _thumbnails(photos: list[Photo]) -> list[Organ]:
         )
         organs.append(chosen or "auto")
     return organs
-
-
-def _where(workbench: Workbench, uploads: list[Upload]) -> tuple[Place | None, dt.date | None]:
-    with st.expander("Place and date", icon=":material/place:"):
-        if st.checkbox("Use the photo's own place and date", key="own_place", disabled=not uploads):
-            _prefill(workbench, uploads)
-        st.caption("They are read on this machine, and removed from what we store and send.")
-        left, right = st.columns(2)
-        latitude = left.number_input("Latitude", -90.0, 90.0, None, format="%.5f", key="latitude")
-        longitude = right.number_input(
-            "Longitude", -180.0, 180.0, None, format="%.5f", key="longitude"
-        )
-        date = st.date_input("Date", None, key="date", max_value="today")
-        place = None if latitude is None or longitude is None else Place(latitude, longitude)
-        if place is not None:
-            project = workbench.project_for(place)
-            st.caption(
-                f"Pl@ntNet is asked for its flora *{project.title}*."
-                if project
-                else "Pl@ntNet could not say which flora covers this place; it will be asked again."
-            )
-    return place, date if isinstance(date, dt.date) else None
-
-
-def _prefill(workbench: Workbench, uploads: list[Upload]) -> None:
-    fingerprint = hashlib.sha256(b"".join(upload.data for upload in uploads)).hexdigest()
-    if st.session_state.get("prefilled") == fingerprint:
-        return
-    st.session_state["prefilled"] = fingerprint
-    told = [workbench.read_prefill(upload) for upload in uploads]
-    place = next((prefill.place for prefill in told if prefill.place), None)
-    date = next((prefill.date for prefill in told if prefill.date), None)
-    if place is not None:
-        st.session_state["latitude"], st.session_state["longitude"] = (
-            place.latitude,
-            place.longitude,
-        )
-    if date is not None:
-        st.session_state["date"] = date
-    if place is None and date is None:
-        st.caption("This photo tells neither place nor date.")
 
 
 def _providers(workbench: Workbench) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
@@ -9,7 +10,7 @@ import plotly.graph_objects as go
 from plantid_core.palette import COLOURS, NEUTRAL, TITLES, duration
 
 if TYPE_CHECKING:
-    from plantid_core.plants import Outcome
+    from plantid_core.plants import Outcome, Stage
 
 _ROW_PX, _MARGIN_PX = 34, 60
 _LEAST_SHARE = 0.004
@@ -29,7 +30,7 @@ def waterfall(outcome: Outcome) -> go.Figure:
             base=[stage.start_ms for stage in stages],
             orientation="h",
             marker_color=[COLOURS.get(stage.stage, NEUTRAL) for stage in stages],
-            text=[" · ".join(filter(None, (duration(stage.ms), stage.note))) for stage in stages],
+            text=[_label(stage) for stage in stages],
             textposition="outside",
             cliponaxis=False,
             hoverinfo="text",
@@ -42,6 +43,11 @@ def waterfall(outcome: Outcome) -> go.Figure:
         showlegend=False,
     )
     return figure
+
+
+def _label(stage: Stage) -> str:
+    # A note may quote a service, and the chart reads its texts as HTML.
+    return escape(" · ".join(filter(None, (duration(stage.ms), stage.note))))
 
 
 def finding(outcome: Outcome) -> str:

@@ -91,7 +91,10 @@ def test_the_page_fits(
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     folder = Path(os.environ.get("PLANTID_SCREENSHOTS", str(tmp_path)))
     name = "identify" if (scheme, width) == ("light", 1280) else f"identify-{scheme}-{width}"
-    page.evaluate("document.querySelector('[data-testid=stMain]').scrollTo(0, 0)")
+    # The page scrolls inside a box of its own: only a window as tall as that shows all of it.
+    main = "document.querySelector('[data-testid=stMain]')"
+    page.set_viewport_size({"width": width, "height": page.evaluate(f"{main}.scrollHeight")})
+    page.evaluate(f"{main}.scrollTo(0, 0)")
     page.wait_for_timeout(300)
     page.screenshot(path=folder / f"{name}.png", full_page=True)
     context.close()

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 import requests
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def test_health_and_readiness(app_url: str) -> None:
@@ -59,3 +64,50 @@ def test_unknown_routes_are_problems(app_url: str) -> None:
 
     assert response.status_code == 404
     assert response.json()["status"] == 404
+
+
+def photos_without_end(mebibytes: int) -> Iterator[bytes]:
+    yield b'--x\r\nContent-Disposition: form-data; name="images"; filename="a.jpg"\r\n\r\n'
+    for _ in range(mebibytes):
+        yield bytes(1 << 20)
+
+
+def test_a_body_of_no_announced_length_is_refused_at_its_bound(app_url: str) -> None:
+    """A chunked body is read no further than five photos can be."""
+    sent = 0
+
+    def counted() -> Iterator[bytes]:
+        nonlocal sent
+        for chunk in photos_without_end(400):
+            sent += len(chunk)
+            yield chunk
+
+    try:
+        response = requests.post(
+            f"{app_url}/api/v1/identify",
+            data=counted(),
+            headers={"Content-Type": "multipart/form-data; boundary=x"},
+            timeout=60,
+        )
+        assert response.status_code == 413
+    except requests.ConnectionError:
+        pass  # the server may close before the answer is read
+
+    assert sent < 200 << 20
+    assert requests.get(f"{app_url}/healthz", timeout=10).ok
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/api/v1/identify", 405),
+        ("OPTIONS", "/api/v1/nothing", 404),
+        ("GET", "/api", 404),
+    ],
+)
+def test_every_wrong_call_is_a_problem(app_url: str, method: str, path: str, status: int) -> None:
+    """No call below /api is answered by a page or a bare line."""
+    response = requests.request(method, f"{app_url}{path}", timeout=10)
+
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/problem+json"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from plantid_core.web import application
@@ -70,3 +73,87 @@ def test_a_wrong_file_gets_a_sentence(page: AppTest) -> None:
 
     assert not page.exception
     assert "text file" in page.error[0].value
+
+
+def taken(flower: bytes, date: str, *, place: bool = True) -> bytes:
+    """Return the photo as a camera in Prague would have written it."""
+    exif, buffer = Image.Exif(), io.BytesIO()
+    exif.get_ifd(0x8769)[0x9003] = date
+    if place:
+        exif.get_ifd(0x8825).update({1: "N", 2: (50.0, 6.0, 0.0), 3: "E", 4: (14.0, 24.0, 0.0)})
+    Image.open(io.BytesIO(flower)).save(buffer, "JPEG", exif=exif)
+    return buffer.getvalue()
+
+
+def upload(page: AppTest, photo: bytes) -> None:
+    page.file_uploader[0].set_value(("flower.jpg", photo, "image/jpeg")).run()
+
+
+def where(page: AppTest) -> tuple[object, object, object]:
+    return page.number_input[0].value, page.number_input[1].value, page.date_input[0].value
+
+
+def test_a_photos_own_place_is_taken_only_while_ticked(page: AppTest, flower: bytes) -> None:
+    """The place comes with the tick, and goes with it."""
+    upload(page, taken(flower, "2012:05:01 10:00:00"))
+    assert where(page) == (None, None, None)
+
+    page.checkbox[0].check().run()
+    assert where(page) == (50.1, 14.4, dt.date(2012, 5, 1))
+
+    page.checkbox[0].uncheck().run()
+    assert where(page) == (None, None, None)
+
+
+def test_another_photo_inherits_no_place(page: AppTest, flower: bytes) -> None:
+    """The place of one photo is not said of the next one."""
+    upload(page, taken(flower, "2012:05:01 10:00:00"))
+    page.checkbox[0].check().run()
+
+    upload(page, flower)
+
+    assert where(page) == (None, None, None)
+    assert any("neither place nor date" in caption.value for caption in page.caption)
+
+
+def test_a_typed_place_outlives_the_tick(page: AppTest, flower: bytes) -> None:
+    """What a person typed is theirs: unticking leaves it."""
+    upload(page, taken(flower, "2012:05:01 10:00:00"))
+    page.checkbox[0].check().run()
+    page.number_input[0].set_value(48.2).run()
+
+    page.checkbox[0].uncheck().run()
+
+    assert where(page) == (48.2, None, None)
+
+
+def test_a_camera_with_a_wrong_clock_gives_no_date(page: AppTest, flower: bytes) -> None:
+    """A date yet to come is left out, and the page stands."""
+    upload(page, taken(flower, "2099:05:01 10:00:00", place=False))
+
+    page.checkbox[0].check().run()
+
+    assert not page.exception
+    assert where(page) == (None, None, None)
+
+
+def test_a_place_is_told_to_plantnet_only_where_it_is_asked(
+    page: AppTest, sandbox: SandboxServer
+) -> None:
+    """Without Pl@ntNet among the chosen, no place leaves for its list of floras."""
+    page.session_state["providers"] = ["plant_id", "offline"]
+    page.number_input[0].set_value(50.1).run()
+    page.number_input[1].set_value(14.4).run()
+    assert sandbox.calls("plantnet", "projects") == {}
+
+    page.session_state["providers"] = ["plantnet"]
+    page.run()
+
+    assert "Pl@ntNet is asked for its flora" in " ".join(
+        str(element.proto) for element in page.get("html")
+    )
+
+
+def test_the_header_says_what_is_off(page: AppTest) -> None:
+    """Before any answer, the header tells that a sandbox would give it."""
+    assert "sandbox: no botany" in " ".join(str(element.proto) for element in page.get("html"))
