@@ -8,6 +8,10 @@
     ├── StoreUnavailable        (ways)                        no Redis to be found or started
     ├── DeadlineExceeded        (budget_s)                    the request's time is used up
     ├── ModelUnavailable        (path)                        the offline weights cannot be used
+    ├── PhotoNotFound                                         this owner keeps no such photo
+    ├── PhotoDamaged            (photo_id)                    a kept photo's bytes have changed
+    ├── QuotaExceeded           (limit, used, asked)          the owner's photos would take too much
+    ├── StorageFailed           (reason)                      the disk of photos cannot be used
     └── ProviderError           (provider, code, retry_after_s)
         ├── ProviderUnavailable     could not be reached, or failed
         ├── ProviderQuotaExceeded   no credits left, or asked to slow down
@@ -36,7 +40,7 @@ class UploadRejected(PlantIDError):
 
     ``code`` names the rule, ``layer`` the gate that stopped it (name, size, type, header, decode,
     re-encode), ``limit`` and ``value`` the bound and what was found, ``detected`` what the file
-    really is ("a PDF document").
+    really is ("a PDF document"). ``transient`` tells that the refusal says nothing of the file.
     """
 
     def __init__(
@@ -48,8 +52,10 @@ class UploadRejected(PlantIDError):
         limit: float | str | None = None,
         value: float | str | None = None,
         detected: str | None = None,
+        transient: bool = False,
     ) -> None:
         self.code = code
+        self.transient = transient
         self.layer = layer
         self.limit = limit
         self.value = value
@@ -71,6 +77,52 @@ class DeadlineExceeded(PlantIDError):
 
 class ModelUnavailable(PlantIDError):
     """The offline model's weights are missing or are not the pinned ones."""
+
+
+class PhotoNotFound(PlantIDError):
+    """This owner keeps no such photo.
+
+    The same for an id that is malformed, unknown or another owner's, so that nobody can ask whether
+    someone else keeps a photo.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("No such photo is kept for you: it was deleted, or never stored.")
+
+
+class PhotoDamaged(PlantIDError):
+    """The bytes kept under ``photo_id`` are no longer those that were stored."""
+
+    def __init__(self, photo_id: str) -> None:
+        self.photo_id = photo_id
+        super().__init__(
+            f"The kept photo {photo_id[:12]}… is damaged on disk. Store it again, or delete it."
+        )
+
+
+class QuotaExceeded(PlantIDError):
+    """An owner's photos take ``used`` bytes of ``limit``, and the new one's ``asked`` do not fit."""
+
+    def __init__(self, limit: int, used: int, asked: int) -> None:
+        self.limit = limit
+        self.used = used
+        self.asked = asked
+        super().__init__(
+            f"Your photos may take {limit:,} bytes; {used:,} are in use, and this photo needs"
+            f" {asked:,}. Delete photos first."
+        )
+
+
+class StorageFailed(PlantIDError):
+    """The disk that keeps the photos cannot be used.
+
+    ``reason`` is a short stable word: full, read_only, busy (another process holds the lock) or
+    io (anything else).
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        self.reason = reason
+        super().__init__(message)
 
 
 class ProviderError(PlantIDError):

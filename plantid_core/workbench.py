@@ -129,7 +129,7 @@ class Workbench:
 
     def read_prefill(self, upload: Upload) -> Prefill:
         """Return the place and date the photo's own EXIF tells; raises `UploadRejected`."""
-        from plantid_core.upload.decode import read_prefill
+        from plantid_core.upload.prefill import read_prefill
 
         self.admit(upload)
         return read_prefill(upload.data)

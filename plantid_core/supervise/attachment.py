@@ -6,18 +6,18 @@ import contextlib
 import os
 import socket
 import subprocess
-import sys
 import threading
 import time
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from plantid_core.errors import PlantIDError
 from plantid_core.supervise import rendezvous
+from plantid_core.supervise.python import module_command, python_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
     from typing import Self
 
 _LOCK_S = 15.0
@@ -169,30 +169,16 @@ def _start_watchdog(spec: ServerSpec) -> None:
     """Start the watchdog in a session of its own, which no Ctrl-C of this terminal reaches."""
     log = spec.directory / "log"
     grown = log.exists() and log.stat().st_size > _MOST_LOG_BYTES
-    module = ("-P", "-m", "plantid_core.supervise")  # -P: nothing in our folder shadows a module
     with log.open("wb" if grown else "ab") as output:
         subprocess.run(  # noqa: S603 - our own module
-            [sys.executable, *module, str(spec.directory), *spec.command],
+            module_command("plantid_core.supervise", str(spec.directory), *spec.command),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             start_new_session=True,
-            env=_environment(),
+            env={**os.environ, "PYTHONPATH": python_path()},
             check=True,
         )
-
-
-def _environment() -> dict[str, str]:
-    """Return our environment, in which this package is also found when it is not installed."""
-    root = Path(__file__).parents[2]
-    if root.name in {"site-packages", "dist-packages"}:
-        return dict(os.environ)
-    known = [str(Path(part).absolute()) for part in _python_path() if part]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([*known, str(root)])}
-
-
-def _python_path() -> list[str]:
-    return os.environ.get("PYTHONPATH", "").split(os.pathsep)
 
 
 def _last_words(directory: Path) -> str:

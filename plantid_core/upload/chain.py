@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from plantid_core.errors import UploadRejected
 from plantid_core.upload import container, sniff
+from plantid_core.upload.decode.plan import Plan
+from plantid_core.upload.photo import Photo
 from plantid_core.upload.policy import MIB, Policy
+from plantid_core.upload.rejection import reject
 
 if TYPE_CHECKING:
     from plantid_core.upload.container import Header
-    from plantid_core.upload.photo import Photo
+    from plantid_core.upload.decode.plan import Picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +29,14 @@ class Upload:
 def require_size(size: int, policy: Policy) -> None:
     """Raise `UploadRejected` for a file of ``size`` bytes that is empty or too large."""
     if not size:
-        message = "This file is empty. Choose the photo again."
-        raise UploadRejected("empty", message, layer="size", limit=1, value=0)
+        raise reject("empty", limit=1, value=0)
     if size > policy.max_bytes:
-        raise UploadRejected(
+        raise reject(
             "too_large",
-            f"This file has {size / MIB:.1f} MB; photos may have up to"
-            f" {policy.max_bytes / MIB:.0f} MB. Send a smaller copy.",
-            layer="size",
             limit=policy.max_bytes,
             value=size,
+            megabytes=size / MIB,
+            most_megabytes=policy.max_bytes / MIB,
         )
 
 
@@ -62,11 +63,51 @@ def admit(
     """Return the sanitised photo in ``data``, or raise `UploadRejected`.
 
     ``content_type`` is what the client declared, and is ignored (ASVS 5.0, 5.2.2: only the content
-    counts). ``isolate`` asks for the decode to happen outside this process.
+    counts). ``isolate`` decodes in a worker process; without it the decode happens in this one,
+    without a bound on its memory and time beyond those of the header walk.
     """
-    del content_type, isolate
+    del content_type
     header = inspect(data, filename, policy)
-    # Imported here because it pulls in the image library, which a refused file never needs.
-    from plantid_core.upload import decode
+    plan = Plan.of(header, policy)
+    # Imported here because a refused file never needs them.
+    if isolate:
+        from plantid_core.upload.isolation import shared_pool
 
-    return decode.sanitise(data, header, policy)
+        picture = shared_pool().decode(header.stripped(data), plan, policy)
+    else:
+        from plantid_core.upload.decode.picture import sanitise
+
+        picture = sanitise(header.stripped(data), plan)
+    return as_photo(picture, header, policy)
+
+
+def as_photo(picture: Picture, header: Header, policy: Policy) -> Photo:
+    """Return the safe value, once the picture has shown to be nothing but a plain JPEG.
+
+    Raises `UploadRejected` where it is not: what comes back from a decoder that an attacker's file
+    has been through is checked like any other file.
+    """
+    width, height = _require_plain(picture.jpeg, policy.output_side, policy)
+    if picture.full is not None:
+        _require_plain(picture.full, policy.max_side, policy)
+    digest = hashlib.sha256(picture.jpeg).hexdigest()
+    return Photo(
+        picture.jpeg,
+        digest,
+        width,
+        height,
+        header.format,
+        header.metadata,
+        picture.full,
+    )
+
+
+def _require_plain(jpeg: bytes, side: int, policy: Policy) -> tuple[int, int]:
+    if sniff.format_of_prefix(jpeg) != "JPEG":
+        raise reject("unsafe_output", value="no JPEG")
+    found = container.walk(jpeg, "JPEG", policy)
+    if found.embedded or found.orientation != 1:
+        raise reject("unsafe_output", value=", ".join(found.metadata))
+    if max(found.width, found.height) > side:
+        raise reject("unsafe_output", value="its size")
+    return found.width, found.height

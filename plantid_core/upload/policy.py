@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MIB = 1024 * 1024
 
@@ -15,24 +19,69 @@ EXECUTABLE_EXTENSIONS = frozenset(
 )
 
 
+def _limit(default: float, unit: str, why: str) -> int:
+    # Typed as the field's own type, as dataclasses.field itself is.
+    value: int = field(default=default, metadata={"unit": unit, "why": why})  # type: ignore[assignment]
+    return value
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """Limits on a file, all read from its headers before any decode.
 
-    Sizes in bytes, sides and areas in pixels. ``version`` goes into every cached verdict, so that
-    changing a limit forgets the verdicts made under the old one.
+    `described` gives each with its unit and reason. ``version`` goes into every cached verdict, so
+    that changing a limit forgets the verdicts made under the old one. Raises ValueError for a
+    limit that is not positive.
     """
 
-    version: int = 1
-    max_bytes: int = 10 * MIB
-    max_name_bytes: int = 255
-    max_side: int = 10_000
-    max_pixels: int = 89_000_000
-    max_frames: int = 100
-    max_scans: int = 100
-    max_segments: int = 50_000
-    max_progressive_pixels: int = 40_000_000
-    max_scanned_pixels: int = 500_000_000
-    output_side: int = 1500
-    output_quality: int = 90
-    keep_full: bool = False
+    version: int = _limit(
+        2, "", "counts up when a limit changes, so that old verdicts are forgotten"
+    )
+    max_bytes: int = _limit(10 * MIB, "bytes", "what one upload may weigh")
+    max_name_bytes: int = _limit(255, "bytes", "the longest name that file systems take, as UTF-8")
+    max_side: int = _limit(10_000, "px", "the longer side of the canvas and of every frame")
+    max_pixels: int = _limit(89_000_000, "px", "the area of the canvas and of every frame's extent")
+    max_raw_bytes: int = _limit(
+        360_000_000, "bytes", "what a PNG's data may unfold to, so that depth cannot multiply area"
+    )
+    max_frames: int = _limit(100, "frames", "of an animation, of which only the first is used")
+    max_scans: int = _limit(100, "scans", "of a JPEG, each of which visits the whole picture")
+    max_progressive_pixels: int = _limit(
+        40_000_000,
+        "px",
+        "the area of a progressive JPEG, whose coefficients are all kept in memory",
+    )
+    max_scanned_pixels: int = _limit(
+        500_000_000, "px", "a JPEG's area times its scans, so that neither can multiply the other"
+    )
+    max_segments: int = _limit(50_000, "steps", "segments, chunks and sub-blocks of the container")
+    max_icc_bytes: int = _limit(
+        65_536,
+        "bytes",
+        "the longest colour profile that is read for its primaries; all are stripped",
+    )
+    max_exif_entries: int = _limit(
+        512, "entries", "of EXIF's first directory, read for the orientation"
+    )
+    output_side: int = _limit(1500, "px", "the longer side of the picture that is handed on")
+    output_quality: int = _limit(90, "", "the JPEG quality of the picture that is handed on")
+    decode_seconds: float = _limit(
+        10.0, "s", "wall time of one decode; at its end the worker is killed"
+    )
+    decode_cpu_seconds: int = _limit(8, "s", "processor time of one decode (RLIMIT_CPU)")
+    worker_bytes: int = _limit(1024 * MIB, "bytes", "address space of a worker (RLIMIT_AS)")
+    keep_full: bool = field(
+        default=False,
+        metadata={"unit": "", "why": "whether the picture is handed on at full size as well"},
+    )
+
+    def __post_init__(self) -> None:
+        for name, value, _, _ in self.described():
+            if not isinstance(value, bool) and not value > 0:
+                raise ValueError(f"{name} is {value}; a limit is above 0")
+
+    def described(self) -> Iterator[tuple[str, int | float | bool, str, str]]:
+        """Yield name, value, unit and reason of every limit, as the Upload lab shows them."""
+        for entry in fields(self):
+            meta = entry.metadata
+            yield entry.name, getattr(self, entry.name), meta["unit"], meta["why"]

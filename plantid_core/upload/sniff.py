@@ -9,56 +9,52 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING, Protocol, cast
 
-from plantid_core.errors import UploadRejected
 from plantid_core.upload.policy import EXECUTABLE_EXTENSIONS, FORMAT_OF_EXTENSION
+from plantid_core.upload.rejection import reject
 
 if TYPE_CHECKING:
     from plantid_core.upload.policy import Policy
 
 _HEAD_BYTES = 4096
+_NO_OPINION = "application/octet-stream"
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_USE = "Use JPEG, PNG, WebP or GIF up to 10 MB."
+_MIMES = {
+    "JPEG": ("image/jpeg",),
+    # Later versions of libmagic tell an animated PNG apart.
+    "PNG": ("image/png", "image/apng", "image/vnd.mozilla.apng"),
+    "WEBP": ("image/webp",),
+    "GIF": ("image/gif",),
+}
 
 
-class _Magic(Protocol):
+class Magic(Protocol):
+    """What is used of python-magic."""
+
     MagicException: type[Exception]
 
-    def from_buffer(self, buffer: bytes, mime: bool = ...) -> str: ...  # noqa: FBT001 - python-magic's own
+    def from_buffer(self, buffer: bytes, mime: bool = ...) -> str:  # noqa: FBT001 - its own signature
+        """Return what libmagic says of the bytes; raises MagicException."""
 
 
 def format_of_name(filename: str, policy: Policy) -> str:
     """Return the format that the name's extension promises; raises `UploadRejected`."""
-    if fault := _name_fault(filename, policy):
-        raise UploadRejected(*fault, layer="name", value=len(filename.encode(errors="replace")))
+    length = len(filename.encode(errors="replace"))
+    if not 1 <= length <= policy.max_name_bytes:
+        raise reject("name_length", limit=policy.max_name_bytes, value=length)
+    if any(unicodedata.category(char) in {"Cc", "Cs"} or char in _BIDI for char in filename):
+        raise reject("name_characters", value=length)
+    if "/" in filename or "\\" in filename:
+        raise reject("name_path", value=length)
+    if "." in filename and not filename.rpartition(".")[0].strip(" ."):
+        raise reject("name_stem", value=length)
     parts = filename.lower().split(".")
     if parts[-1] not in FORMAT_OF_EXTENSION:
         shown = f".{parts[-1][:10]}" if len(parts) > 1 else "no extension"
-        message = f"This file's name ends in {shown}, not in that of a photo. {_USE}"
-        raise UploadRejected("extension", message, layer="name", value=shown)
+        raise reject("extension", limit=", ".join(FORMAT_OF_EXTENSION), value=shown)
     inner = EXECUTABLE_EXTENSIONS.intersection(parts[1:-1])
     if inner:
-        message = f"The file's name hides a second extension (.{min(inner)}). Rename the photo."
-        raise UploadRejected("double_extension", message, layer="name", value=min(inner))
+        raise reject("double_extension", value=min(inner))
     return FORMAT_OF_EXTENSION[parts[-1]]
-
-
-def _name_fault(filename: str, policy: Policy) -> tuple[str, str] | None:
-    length = len(filename.encode(errors="replace"))
-    if not 1 <= length <= policy.max_name_bytes:
-        return "name_length", (
-            f"The file's name has {length} bytes; 1 to {policy.max_name_bytes} are allowed."
-            " Rename the photo."
-        )
-    if any(unicodedata.category(char) in {"Cc", "Cs"} or char in _BIDI for char in filename):
-        return (
-            "name_characters",
-            "The file's name holds hidden control characters. Rename the photo.",
-        )
-    if "/" in filename or "\\" in filename:
-        return "name_path", "The file's name holds a path. Send the photo under a plain name."
-    if not filename.rpartition(".")[0].strip(" .") and "." in filename:
-        return "name_stem", "The file's name has nothing before its extension. Rename the photo."
-    return None
 
 
 def format_of_prefix(data: bytes) -> str | None:
@@ -77,28 +73,20 @@ def format_of_prefix(data: bytes) -> str | None:
 def require_type(data: bytes, promised: str) -> str:
     """Return the format, if prefix, libmagic and the name agree; raises `UploadRejected`."""
     found = format_of_prefix(data)
-    mime = _ask_libmagic(data, mime=True) or (f"image/{found.lower()}" if found else "unknown")
+    mime = mime_type(data)
     if found is None:
-        description = describe(data)
-        raise UploadRejected(
-            "type",
-            f"This file is {description}, not a photo. {_USE}",
-            layer="type",
-            limit="JPEG, PNG, WebP, GIF",
-            value=mime,
-            detected=description,
-        )
-    if found != promised or mime != f"image/{found.lower()}":
-        really = found if found != promised else describe(data)
-        raise UploadRejected(
-            "type_mismatch",
-            f"The name says {promised}, but the file is {really}. Rename it and try again.",
-            layer="type",
-            limit=promised,
-            value=mime,
-            detected=really,
-        )
+        raise reject("type", limit="JPEG, PNG, WebP, GIF", value=mime, detected=describe(data))
+    if found != promised:
+        raise reject("type_mismatch", limit=promised, value=mime, detected=f"a {found} picture")
+    if mime not in {*_MIMES[found], _NO_OPINION}:
+        raise reject("type_mismatch", limit=promised, value=mime, detected=describe(data))
     return found
+
+
+def mime_type(data: bytes) -> str:
+    """Return libmagic's MIME type of the bytes; by their prefix where it gives none."""
+    found = format_of_prefix(data)
+    return _ask_libmagic(data, mime=True) or (_MIMES[found][0] if found else "unknown")
 
 
 def describe(data: bytes) -> str:
@@ -107,7 +95,7 @@ def describe(data: bytes) -> str:
     if mime.startswith("text/"):
         return "a text file"
     words = _ask_libmagic(data, mime=False).split(",")[0].strip()[:60]
-    if mime in {"", "application/octet-stream"} or not words or not words.isprintable():
+    if mime in {"", _NO_OPINION} or not words or not words.isprintable():
         return "data of an unknown kind"
     article = "an" if words[:1].lower() in "aeiou" else "a"
     return f"{article} {words}"
@@ -115,7 +103,9 @@ def describe(data: bytes) -> str:
 
 def _ask_libmagic(data: bytes, *, mime: bool) -> str:
     """Return libmagic's MIME type or description of the head, empty where it gives up."""
-    magic = _libmagic()
+    magic = libmagic()
+    if magic is None:
+        return ""
     try:
         return magic.from_buffer(data[:_HEAD_BYTES], mime=mime)
     except magic.MagicException:
@@ -123,11 +113,15 @@ def _ask_libmagic(data: bytes, *, mime: bool) -> str:
         return ""
 
 
-def _libmagic() -> _Magic:
+def libmagic() -> Magic | None:
+    """Return python-magic with a library to call: the system's, or the one in the wheel."""
     try:
         import magic
     except ImportError:
         # A bare machine has no libmagic; this package brings one and puts it where magic looks.
-        import magic
-        import pylibmagic  # noqa: F401
-    return cast("_Magic", magic)
+        try:
+            import magic
+            import pylibmagic  # noqa: F401
+        except ImportError:
+            return None
+    return cast("Magic", magic)

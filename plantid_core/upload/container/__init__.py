@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from plantid_core.upload.container.header import Header
+from plantid_core.upload.container.header import Embedded, Gamut, Header
 from plantid_core.upload.container.walk import walk
 
-__all__ = ["Header", "walk"]
+__all__ = ["Embedded", "Gamut", "Header", "walk"]

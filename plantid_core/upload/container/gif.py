@@ -11,26 +11,36 @@ if TYPE_CHECKING:
     from plantid_core.upload.container.header import Gathering
 
 _EXTENSION, _IMAGE, _TRAILER = 0x21, 0x2C, 0x3B
-_COMMENT, _APPLICATION = 0xFE, 0xFF
+_LABELS = {0xFE: "comment", 0xFF: "application data", 0x01: "text"}
+_GRAPHIC_CONTROL = 0xF9
 
 
-def walk(view: memoryview, gathering: Gathering) -> int:
+def walk(data: bytes, gathering: Gathering) -> int:
     """Gather a GIF's facts; return the offset after its trailer."""
-    width, height, flags = struct.unpack_from("<HHB", view, 6)
+    width, height, flags = struct.unpack_from("<HHB", data, 6)
     gathering.extent(width, height)
     at = 13 + _table(flags)
-    while (kind := view[at]) != _TRAILER:
-        gathering.segment()
+    gathering.keep(0, at)
+    control: tuple[int, int] | None = None
+    while (kind := data[at]) != _TRAILER:
+        begin, label = at, data[at + 1]
         if kind == _IMAGE:
-            at = _image(view, at, gathering)
+            at = _image(data, at, gathering)
+            if gathering.frames == 1:
+                if control:
+                    gathering.keep(*control)
+                gathering.keep(begin, at)
+            else:
+                gathering.carries("more pictures", at - begin)
         elif kind == _EXTENSION:
-            label, begin = view[at + 1], at
-            at = _sub_blocks(view, at + 2, gathering)
-            if label in {_COMMENT, _APPLICATION}:
-                gathering.carries("comment" if label == _COMMENT else "application data")
-                gathering.drop(begin, at)
+            at = _sub_blocks(data, at + 2, gathering)
+            if label == _GRAPHIC_CONTROL:
+                control = (begin, at)
+            else:
+                gathering.carries(_LABELS.get(label, "application data"), at - begin)
         else:
             incomplete("something else stands where a block should begin")
+    gathering.parts.append(b";")
     return at + 1
 
 
@@ -38,17 +48,23 @@ def _table(flags: int) -> int:
     return 3 << (flags & 7) + 1 if flags & 0x80 else 0
 
 
-def _image(view: memoryview, at: int, gathering: Gathering) -> int:
-    left, top, width, height, flags = struct.unpack_from("<HHHHB", view, at + 1)
+def _image(data: bytes, at: int, gathering: Gathering) -> int:
+    left, top, width, height, flags = struct.unpack_from("<HHHHB", data, at + 1)
     gathering.frame()
     if not width or not height:
         incomplete("a frame has no area")
     gathering.extent(left + width, top + height)
-    return _sub_blocks(view, at + 11 + _table(flags), gathering)
+    return _sub_blocks(data, at + 11 + _table(flags), gathering)
 
 
-def _sub_blocks(view: memoryview, at: int, gathering: Gathering) -> int:
-    while size := view[at]:
-        gathering.segment()
+def _sub_blocks(data: bytes, at: int, gathering: Gathering) -> int:
+    steps, most = gathering.segments + 1, gathering.policy.max_segments
+    while size := data[at]:
+        steps += 1
+        if steps > most:
+            gathering.too_many_segments(steps)
         at += 1 + size
+    if steps > most:
+        gathering.too_many_segments(steps)
+    gathering.segments = steps
     return at + 1

@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Literal, NoReturn
 
-from plantid_core.errors import UploadRejected
+from plantid_core.upload.rejection import reject
 
 if TYPE_CHECKING:
     from plantid_core.upload.policy import Policy
 
+Gamut = Literal["display-p3", "adobe-rgb", "prophoto", "rec2020"]
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """Something a file carries beside its picture, and how many bytes of it there are."""
+
+    kind: str
+    size: int
+
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The facts of one file. ``orientation`` is EXIF's 1…8, ``trailing`` bytes after the end marker."""
+    """The facts of one file, read without decoding a pixel.
+
+    ``width`` and ``height`` are of the canvas as stored, before ``orientation`` (EXIF's 1…8) is
+    applied; ``offset`` is where on it the first frame lies. ``gamut`` names a wide colour space
+    whose primaries the profile has. ``trailing`` counts the bytes after the end marker. ``parts``
+    are what a decoder needs: literal bytes, and (begin, end) of the file.
+    """
 
     format: str
     width: int
@@ -22,19 +38,23 @@ class Header:
     scans: int
     segments: int
     orientation: int
-    metadata: tuple[str, ...]
+    gamut: Gamut | None
+    embedded: tuple[Embedded, ...]
     trailing: int
-    dropped: tuple[tuple[int, int], ...] = ()
+    offset: tuple[int, int]
+    parts: tuple[tuple[int, int] | bytes, ...] = field(repr=False)
+
+    @property
+    def metadata(self) -> tuple[str, ...]:
+        """Return the kinds of what is embedded."""
+        return tuple(entry.kind for entry in self.embedded)
 
     def stripped(self, data: bytes) -> bytes:
-        """Return the file without what the decoder has no need to parse, nor what trails it."""
-        view = memoryview(data)[: len(data) - self.trailing]
-        kept, at = [], 0
-        for begin, end in self.dropped:
-            kept.append(view[at:begin])
-            at = end
-        kept.append(view[at:])
-        return b"".join(kept)
+        """Return the file with its first picture alone: nothing but what a decoder needs."""
+        view = memoryview(data)
+        return b"".join(
+            part if isinstance(part, bytes) else view[part[0] : part[1]] for part in self.parts
+        )
 
 
 @dataclass(slots=True)
@@ -49,67 +69,72 @@ class Gathering:
     scans: int = 0
     segments: int = 0
     orientation: int = 1
+    gamut: Gamut | None = None
     progressive: bool = False
-    metadata: list[str] = field(default_factory=list)
-    dropped: list[tuple[int, int]] = field(default_factory=list)
+    offset: tuple[int, int] = (0, 0)
+    sizes: dict[str, int] = field(default_factory=dict)
+    parts: list[tuple[int, int] | bytes] = field(default_factory=list)
 
     def extent(self, width: int, height: int) -> None:
-        """Take a canvas or a frame; the largest extent is the picture's."""
-        self._bound("side", min(width, height), 1, below=True)
-        self._bound("side", max(width, height), self.policy.max_side)
-        self._bound("pixels", width * height, self.policy.max_pixels)
+        """Take a canvas or the extent of a frame on it; the largest is the picture's."""
+        most = self.policy.max_side
+        for side in (width, height):
+            if not 1 <= side <= most:
+                raise reject("side", limit=most, value=side)
+        if width * height > self.policy.max_pixels:
+            raise reject("pixels", limit=self.policy.max_pixels, value=width * height)
         self.width, self.height = max(self.width, width), max(self.height, height)
 
-    def segment(self) -> None:
-        """Count one segment, chunk or sub-block."""
-        self.segments += 1
-        self._bound("segments", self.segments, self.policy.max_segments)
+    def raw(self, size: int) -> None:
+        """Take the number of bytes that compressed picture data promise to unfold to."""
+        if size > self.policy.max_raw_bytes:
+            raise reject("raw_bytes", limit=self.policy.max_raw_bytes, value=size)
 
-    def frame(self, count: int = 1) -> None:
-        """Count frames."""
-        self.frames += count
-        self._bound("frames", self.frames, self.policy.max_frames)
+    def too_many_segments(self, count: int) -> NoReturn:
+        """Raise the verdict on a flood; the walks count on their own, since they are held up by it."""
+        raise reject("segments", limit=self.policy.max_segments, value=count)
+
+    def frame(self) -> None:
+        """Count a frame."""
+        self.frames += 1
+        self.promise_frames(self.frames)
 
     def promise_frames(self, count: int) -> None:
         """Take the number of frames that a file announces before it brings any."""
-        self._bound("frames", count, self.policy.max_frames)
+        if count > self.policy.max_frames:
+            raise reject("frames", limit=self.policy.max_frames, value=count)
 
     def scan(self) -> None:
         """Count one JPEG scan, and what all of them together would cost to decode."""
         self.scans += 1
-        self._bound("scans", self.scans, self.policy.max_scans)
-        if self.progressive:
-            pixels = self.width * self.height
-            self._bound("progressive_pixels", pixels, self.policy.max_progressive_pixels)
-            self._bound("scanned_pixels", pixels * self.scans, self.policy.max_scanned_pixels)
-
-    def carries(self, kind: str) -> None:
-        """Note a kind of metadata that will be stripped."""
-        if kind not in self.metadata:
-            self.metadata.append(kind)
-
-    def drop(self, begin: int, end: int) -> None:
-        """Leave these bytes out of what the decoder is given."""
-        self.dropped.append((begin, end))
-
-    def _bound(self, code: str, value: int, limit: int, *, below: bool = False) -> None:
-        if value < limit if below else value > limit:
-            word = "at least" if below else "at most"
-            raise UploadRejected(
-                code,
-                f"This picture's {code.replace('_', ' ')}: {value:,}; {word} {limit:,} can be"
-                " handled. Send a smaller copy.",
-                layer="header",
-                limit=limit,
-                value=value,
+        policy, pixels = self.policy, self.width * self.height
+        if self.scans > policy.max_scans:
+            raise reject("scans", limit=policy.max_scans, value=self.scans)
+        if self.progressive and pixels > policy.max_progressive_pixels:
+            raise reject("progressive_pixels", limit=policy.max_progressive_pixels, value=pixels)
+        if pixels * self.scans > policy.max_scanned_pixels:
+            raise reject(
+                "scanned_pixels", limit=policy.max_scanned_pixels, value=pixels * self.scans
             )
+
+    def carries(self, kind: str, size: int) -> None:
+        """Note ``size`` bytes of something that will be stripped."""
+        self.sizes[kind] = self.sizes.get(kind, 0) + size
+
+    def keep(self, begin: int, end: int) -> None:
+        """Hand these bytes of the file to the decoder; runs that touch become one."""
+        last = self.parts[-1] if self.parts else b""
+        if isinstance(last, tuple) and last[1] == begin:
+            self.parts[-1] = (last[0], end)
+        else:
+            self.parts.append((begin, end))
 
     def finish(self, trailing: int) -> Header:
         """Return the finished header; ``trailing`` bytes follow the end marker."""
         if not self.width or not self.frames:
             incomplete("it holds no picture")
         if trailing:
-            self.carries("trailing data")
+            self.carries("trailing data", trailing)
         return Header(
             self.format,
             self.width,
@@ -118,13 +143,14 @@ class Gathering:
             self.scans,
             self.segments,
             self.orientation,
-            tuple(self.metadata),
+            self.gamut,
+            tuple(Embedded(kind, size) for kind, size in self.sizes.items()),
             trailing,
-            tuple(self.dropped),
+            self.offset,
+            tuple(self.parts),
         )
 
 
 def incomplete(why: str) -> NoReturn:
     """Raise the verdict on a file that stops early or contradicts itself."""
-    message = f"This photo is damaged or cut off: {why}. Copy it again from the camera."
-    raise UploadRejected("incomplete", message, layer="header", value=why)
+    raise reject("incomplete", value=why)

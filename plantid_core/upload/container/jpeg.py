@@ -3,86 +3,119 @@
 from __future__ import annotations
 
 import re
-import struct
 from typing import TYPE_CHECKING
 
+from plantid_core.upload.container.exif import read_ifd0
 from plantid_core.upload.container.header import incomplete
-from plantid_core.upload.container.tiff import orientation_and_gps
+from plantid_core.upload.container.icc import gamut_of_profile
 
 if TYPE_CHECKING:
     from plantid_core.upload.container.header import Gathering
 
-_SOI, _EOI, _SOS, _COM, _APP0, _APP1, _APP2, _APP13, _APP14, _APP15 = (
-    0xD8, 0xD9, 0xDA, 0xFE, 0xE0, 0xE1, 0xE2, 0xED, 0xEE, 0xEF,
-)  # fmt: skip
-_NOT_FRAMES = {0xC4, 0xC8, 0xCC}  # DHT, JPG, DAC lie among the SOF codes
-_PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
-# In entropy data FF is followed by 00 (stuffing), FF (fill) or D0-D7 (restart); all else is a marker.
-_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
+_PREFIX = 0xFF
+_TEM, _SOI, _EOI, _SOS, _COM = 0x01, 0xD8, 0xD9, 0xDA, 0xFE
+_APP0, _APP1, _APP2, _APP13, _APP14, _APP15 = 0xE0, 0xE1, 0xE2, 0xED, 0xEE, 0xEF
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # DHT, JPG, DAC lie among the SOF codes
+_PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
+_APPLICATIONS = {_APP1: "XMP", _APP13: "IPTC"}
+_ALONE = frozenset({0x00, _TEM, *range(0xD0, 0xD8)})  # stuffing, TEM, RSTn
+# In entropy data FF is followed by 00 (stuffing) or D0-D7 (restart); all else is a marker, or fill.
+_EVENT = re.compile(rb"\xff[^\x00\xd0-\xd7]")
+_FILL = re.compile(rb"\xff+")
 
 
-def walk(view: memoryview, gathering: Gathering) -> int:
+def walk(data: bytes, gathering: Gathering) -> int:
     """Gather a JPEG's facts; return the offset after its EOI."""
-    at = 2
+    most, steps, at, kept_to = gathering.policy.max_segments, 0, 2, 0
     while True:
-        found = _MARKER.search(view, at) if gathering.scans else _segment_start(view, at)
-        if found is None:
-            incomplete("it has no end marker")
-        at = found if isinstance(found, int) else found.start()
-        code = view[at + 1]
-        at += 2
+        at = _next_marker(data, at, gathering)
+        code = data[at + 1]
         if code == _EOI:
             break
-        gathering.segment()
-        if code == 0x01:  # TEM stands alone
+        steps += 1
+        if steps > most:
+            gathering.too_many_segments(steps)
+        if code in _ALONE:
+            at += 2
             continue
-        (length,) = struct.unpack_from(">H", view, at)
-        if length < 2 or at + length > len(view):  # noqa: PLR2004 - the length counts itself
+        end = at + 2 + (data[at + 2] << 8 | data[at + 3])
+        if end < at + 4 or end > len(data):
             incomplete("a segment runs past the end of the file")
-        _segment(code, view[at + 2 : at + length], gathering)
-        if code == _COM or (_APP1 <= code <= _APP15 and code != _APP14):
-            gathering.drop(at - 2, at + length)
-        at += length
+        if code == _COM or _APP0 <= code <= _APP15:
+            if not _application(code, data, at + 4, end, gathering):
+                # What comes before is kept: entropy data belong to their scan.
+                gathering.keep(kept_to, at)
+                kept_to = end
+        else:
+            # Codes that no decoder knows are left for it to refuse.
+            _picture(code, data, at + 4, gathering)
+        at = end
+    gathering.segments = steps
     if not gathering.scans:
         incomplete("it holds no picture data")
     gathering.frame()
-    return at
+    gathering.keep(kept_to, at + 2)
+    return at + 2
 
 
-def _segment_start(view: memoryview, at: int) -> int:
-    if view[at] != 0xFF:  # noqa: PLR2004 - the marker prefix
+def _next_marker(data: bytes, at: int, gathering: Gathering) -> int:
+    """Return where the next marker stands: at once, or behind the entropy data of a scan."""
+    if gathering.scans:
+        event = _EVENT.search(data, at)
+        if event is None:
+            incomplete("it has no end marker")
+        at = event.start()
+    elif data[at] != _PREFIX:
         incomplete("something else stands where a segment should begin")
-    while view[at + 1] == 0xFF:  # noqa: PLR2004 - fill bytes
-        at += 1
+    if data[at + 1] == _PREFIX:
+        # A run of fill bytes is passed in one step: byte by byte, 10 MB of them take a second.
+        fill = _FILL.match(data, at)
+        at = fill.end() - 1 if fill else at
     return at
 
 
-def _segment(code: int, body: memoryview, gathering: Gathering) -> None:
-    if 0xC0 <= code <= 0xCF and code not in _NOT_FRAMES:  # noqa: PLR2004 - SOF0…SOF15
-        height, width = struct.unpack_from(">HH", body, 1)
+def _picture(code: int, data: bytes, begin: int, gathering: Gathering) -> None:
+    if code in _FRAMES:
+        height = data[begin + 1] << 8 | data[begin + 2]
+        width = data[begin + 3] << 8 | data[begin + 4]
         gathering.progressive = gathering.progressive or code in _PROGRESSIVE
         gathering.extent(width, height)
     elif code == _SOS:
         if not gathering.width:
             incomplete("picture data comes before its size")
         gathering.scan()
-    elif code == _COM:
-        gathering.carries("comment")
-    elif _APP1 <= code <= _APP15 and code != _APP14:
-        _application(code, body, gathering)
+    elif code == _SOI:
+        incomplete("a second picture begins inside the first")
 
 
-def _application(code: int, body: memoryview, gathering: Gathering) -> None:
-    if code == _APP1 and bytes(body[:6]) == b"Exif\0\0":
-        gathering.orientation, gps = orientation_and_gps(bytes(body[6:]))
-        gathering.carries("EXIF")
-        if gps:
-            gathering.carries("place")
-    elif code == _APP1:
-        gathering.carries("XMP")
-    elif code == _APP2 and bytes(body[:11]) == b"ICC_PROFILE":
-        gathering.carries("colour profile")
-    elif code == _APP13:
-        gathering.carries("IPTC")
+def _application(code: int, data: bytes, begin: int, end: int, gathering: Gathering) -> bool:
+    """Note what an APPn or COM segment holds; tell whether a decoder needs it for the colours."""
+    if code == _COM:
+        gathering.carries("comment", end - begin)
+        return False
+    if code == _APP0 and data[begin : begin + 5] == b"JFIF\0":
+        return True
+    if code == _APP14 and data[begin : begin + 5] == b"Adobe":
+        return True
+    _embedded(code, data, begin, end, gathering)
+    return False
+
+
+def _embedded(code: int, data: bytes, begin: int, end: int, gathering: Gathering) -> None:
+    kind, size = "application data", end - begin
+    if code == _APP1 and data[begin : begin + 6] == b"Exif\0\0":
+        exif = read_ifd0(memoryview(data)[begin + 6 : end], gathering.policy.max_exif_entries)
+        gathering.orientation = exif.orientation
+        if exif.has_place:
+            gathering.carries("place", exif.place_bytes)
+        kind = "EXIF"
+    elif code == _APP2 and data[begin : begin + 12] == b"ICC_PROFILE\0":
+        # Profiles of several segments are longer than any whose primaries we look for.
+        if data[begin + 12 : begin + 14] == b"\x01\x01":
+            gathering.gamut = gamut_of_profile(data[begin + 14 : end])
+        kind = "colour profile"
+    elif code == _APP2 and data[begin : begin + 4] == b"MPF\0":
+        kind = "more pictures"
     else:
-        gathering.carries("application data")
+        kind = _APPLICATIONS.get(code, kind)
+    gathering.carries(kind, size)

@@ -5,58 +5,87 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
+from plantid_core.upload.container.exif import read_ifd0
 from plantid_core.upload.container.header import incomplete
-from plantid_core.upload.container.tiff import orientation_and_gps
+from plantid_core.upload.container.icc import gamut_of_code_points, gamut_of_compressed
 
 if TYPE_CHECKING:
     from plantid_core.upload.container.header import Gathering
 
-_DECODED = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
+_DECODED = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
+_FRAMES = frozenset({b"acTL", b"fcTL", b"fdAT"})
 _METADATA = {
     b"tEXt": "text",
     b"zTXt": "text",
     b"iTXt": "text",
     b"tIME": "time",
+    b"eXIf": "EXIF",
     b"iCCP": "colour profile",
+    b"cICP": "colour profile",
+    b"fdAT": "more pictures",
 }
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_CHUNK = struct.Struct(">I4s")
 
 
-def walk(view: memoryview, gathering: Gathering) -> int:
+def walk(data: bytes, gathering: Gathering) -> int:
     """Gather a PNG's facts; return the offset after its IEND."""
-    at, pixels = 8, False
+    most, steps, at, pixels = gathering.policy.max_segments, 0, 8, False
+    length: int
+    gathering.keep(0, 8)
     while True:
-        length, kind = struct.unpack_from(">I4s", view, at)
-        body = view[at + 8 : at + 8 + length]
-        at += 12 + int(length)
-        if at > len(view):
+        length, kind = _CHUNK.unpack_from(data, at)
+        end = at + 12 + length
+        if end > len(data):
             incomplete("a chunk runs past the end of the file")
-        gathering.segment()
-        if kind == b"IEND":
-            break
-        if not gathering.width and kind != b"IHDR":
-            incomplete("its size does not come first")
-        pixels = pixels or kind == b"IDAT"
-        if kind not in _DECODED:
-            gathering.drop(at - 12 - int(length), at)
-        _chunk(kind, body, gathering)
+        steps += 1
+        if steps > most:
+            gathering.too_many_segments(steps)
+        if (kind == b"IHDR") != (at == 8):  # noqa: PLR2004 - the signature's length
+            incomplete("its size does not come first, or comes twice")
+        if kind in _DECODED:
+            gathering.keep(at, end)
+            if kind == b"IEND":
+                break
+            pixels = pixels or kind == b"IDAT"
+            if kind == b"IHDR":
+                _size(data, at + 8, length, gathering)
+        else:
+            _ancillary(kind, data, at + 8, length, gathering)
+        at = end
+    gathering.segments = steps
     if not pixels:
         incomplete("it holds no picture data")
     gathering.frames = gathering.frames or 1
-    return at
+    return end
 
 
-def _chunk(kind: bytes, body: memoryview, gathering: Gathering) -> None:
-    if kind == b"IHDR":
-        gathering.extent(*struct.unpack_from(">II", body, 0))
-    elif kind == b"acTL":
-        gathering.promise_frames(*struct.unpack_from(">I", body, 0))
+def _size(data: bytes, begin: int, length: int, gathering: Gathering) -> None:
+    if length != 13:  # noqa: PLR2004 - IHDR's size
+        incomplete("its first chunk has the wrong size")
+    width, height, depth, colour = struct.unpack_from(">IIBB", data, begin)
+    gathering.extent(width, height)
+    row = (width * _CHANNELS.get(colour, 1) * depth + 7) // 8
+    gathering.raw((row + 1) * height)
+
+
+def _ancillary(kind: bytes, data: bytes, begin: int, length: int, gathering: Gathering) -> None:
+    if kind == b"acTL":
+        gathering.promise_frames(*struct.unpack_from(">I", data, begin))
     elif kind == b"fcTL":
+        width, height, x, y = struct.unpack_from(">4I", data, begin + 4)
         gathering.frame()
-        gathering.extent(*struct.unpack_from(">II", body, 4))
+        gathering.extent(x + width, y + height)
     elif kind == b"eXIf":
-        gathering.orientation, gps = orientation_and_gps(bytes(body))
-        gathering.carries("EXIF")
-        if gps:
-            gathering.carries("place")
-    elif kind in _METADATA:
-        gathering.carries(_METADATA[kind])
+        block = memoryview(data)[begin : begin + length]
+        exif = read_ifd0(block, gathering.policy.max_exif_entries)
+        gathering.orientation = exif.orientation
+        if exif.has_place:
+            gathering.carries("place", exif.place_bytes)
+    elif kind == b"iCCP":
+        body = data[begin : begin + length]
+        gathering.gamut = gamut_of_compressed(body, gathering.policy.max_icc_bytes)
+    elif kind == b"cICP":
+        gathering.gamut = gamut_of_code_points(data[begin : begin + length])
+    if kind not in _FRAMES or kind == b"fdAT":
+        gathering.carries(_METADATA.get(kind, "other chunks"), length)

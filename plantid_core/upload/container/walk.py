@@ -17,11 +17,11 @@ _WALKS = {"JPEG": jpeg.walk, "PNG": png.walk, "GIF": gif.walk, "WEBP": webp.walk
 def walk(data: bytes, format_name: str, policy: Policy) -> Header:
     """Return the file's header facts; raises `UploadRejected` at the first limit passed.
 
-    Linear in the file's size; no pixel is decoded and nothing is copied.
+    Linear in the file's size, in at most ``policy.max_segments`` steps; no pixel is decoded.
     """
     gathering = Gathering(policy, format_name)
     try:
-        end = _WALKS[format_name](memoryview(data), gathering)
+        end = _WALKS[format_name](data, gathering)
     except (IndexError, struct.error):
         incomplete("it ends inside its own headers")
     return gathering.finish(len(data) - end)

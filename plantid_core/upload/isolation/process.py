@@ -1,0 +1,70 @@
+"""One worker process, as the server sees it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+from plantid_core.supervise.python import module_command, python_path
+from plantid_core.upload.isolation import wire
+
+if TYPE_CHECKING:
+    from plantid_core.upload.isolation.wire import Head
+
+_START_S = 15.0
+_END_S = 5.0
+_MOST_REPLY_BYTES = 256 * 1024 * 1024
+# No setting reaches a worker: keys are settings.
+_INHERITED = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONHOME", "TMPDIR")
+
+
+class WorkerProcess:
+    """Used by one thread at a time. Raises OSError or `wire.BrokenLink` where it does not start."""
+
+    def __init__(self, address_space: int, lane: str) -> None:
+        self.lane = lane
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self.process = subprocess.Popen(  # noqa: S603 - our own module
+                module_command("plantid_core.upload.isolation.worker", str(address_space), lane),
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env={name: os.environ[name] for name in _INHERITED if name in os.environ}
+                | {"PYTHONPATH": python_path(), "PYTHONDONTWRITEBYTECODE": "1"},
+                start_new_session=True,  # no Ctrl-C of the terminal: the server ends its workers
+            )
+        self._link = ours
+        try:
+            wire.receive(ours, 0, until=time.monotonic() + _START_S)
+        except BaseException:
+            self.end()
+            raise
+
+    @property
+    def alive(self) -> bool:
+        """Tell whether the process still runs."""
+        return self.process.poll() is None
+
+    def ask(self, head: Head, data: bytes, until: float) -> tuple[Head, list[bytes]]:
+        """Return the answer; raises TimeoutError, `wire.BrokenLink` or OSError, after which: `end`."""
+        wire.send(self._link, head, data, until=until)
+        return wire.receive(self._link, _MOST_REPLY_BYTES, until=until)
+
+    def end(self) -> int:
+        """Kill the process, whatever it is doing; return its exit status, a signal's below 0."""
+        self.forget()
+        try:
+            # One that broke down is about to end by itself, with a status that tells why.
+            return self.process.wait(0.05)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGKILL)
+            return self.process.wait(_END_S)
+
+    def forget(self) -> None:
+        """Close this side of the link, on which an idle worker ends; all a forked copy may do."""
+        self._link.close()

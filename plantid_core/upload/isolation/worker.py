@@ -1,0 +1,106 @@
+"""The worker process: takes a stripped stream, hands back a plain JPEG, one after another.
+
+``python -m plantid_core.upload.isolation.worker BYTES LANE``, with its link to the server as
+standard input. It ends when the server does.
+"""
+
+from __future__ import annotations
+
+import io
+import socket
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, cast
+
+from plantid_core.errors import UploadRejected
+from plantid_core.upload.isolation import limits, wire
+
+if TYPE_CHECKING:
+    from plantid_core.upload.isolation.peak import PeakMemory
+    from plantid_core.upload.isolation.wire import Head
+
+_MOST_REQUEST_BYTES = 1 << 30
+_WARM_SIDE = 64
+
+
+def main(address_space: int, lane: str) -> None:
+    """Serve the link until its other side is gone."""
+    limits.leave_network()
+    link = socket.socket(fileno=sys.stdin.fileno())
+    _warm_up()
+    from plantid_core.upload.isolation.peak import PeakMemory
+
+    meter = PeakMemory()
+    limits.renounce(address_space, bulk=lane == "bulk")
+    with suppress(wire.BrokenLink, OSError):
+        wire.send(link, {"ready": True})
+        while True:
+            head, blobs = wire.receive(link, _MOST_REQUEST_BYTES)
+            limits.arm_processor_time(int(cast("int", head["cpu_seconds"])))
+            answer, pictures = _answer(head, blobs[0], meter)
+            wire.send(link, answer, *pictures)
+
+
+def _answer(head: Head, data: bytes, meter: PeakMemory) -> tuple[Head, list[bytes]]:
+    from plantid_core.upload.isolation import report
+
+    try:
+        if head["work"] == "examine":
+            return _examine(head, data, meter)
+        return _decode(head, data, meter)
+    except UploadRejected as rejected:
+        return {"rejected": report.of_rejection(rejected)}, []
+
+
+def _decode(head: Head, data: bytes, meter: PeakMemory) -> tuple[Head, list[bytes]]:
+    from plantid_core.upload.decode.picture import sanitise
+    from plantid_core.upload.decode.plan import Plan
+
+    meter.begin()
+    picture = sanitise(data, Plan(**cast("dict[str, int]", head["plan"])))  # type: ignore[arg-type]  # our own server wrote it
+    pictures = [picture.jpeg] if picture.full is None else [picture.jpeg, picture.full]
+    return {"peak_bytes": meter.total()}, pictures
+
+
+def _examine(head: Head, data: bytes, meter: PeakMemory) -> tuple[Head, list[bytes]]:
+    from plantid_core.upload.examination import examine
+    from plantid_core.upload.isolation import report
+    from plantid_core.upload.policy import Policy
+
+    policy = Policy(**cast("dict[str, int]", head["policy"]))  # type: ignore[arg-type]  # as above
+    return report.of_examination(examine(data, str(head["filename"]), policy, meter))
+
+
+def _warm_up() -> None:
+    """Load every module and table that a picture may need: no file can be opened later."""
+    from PIL import Image, ImageFilter
+
+    from plantid_core.upload import examination, sniff
+    from plantid_core.upload.decode import libwebp
+    from plantid_core.upload.decode.gamut import to_srgb
+    from plantid_core.upload.isolation import report
+    from plantid_core.upload.policy import Policy
+
+    del ImageFilter, report
+    libwebp.available()
+    for name, form in (("x.jpg", "JPEG"), ("x.png", "PNG"), ("x.gif", "GIF"), ("x.webp", "WEBP")):
+        buffer = io.BytesIO()
+        Image.new("RGBA" if form in {"PNG", "WEBP"} else "RGB", (_WARM_SIDE, _WARM_SIDE)).save(
+            buffer, form
+        )
+        examination.examine(buffer.getvalue(), name, Policy(output_side=16), _NoMeter())
+    to_srgb(Image.new("RGB", (2, 2)), "display-p3")
+    sniff.describe(b"%PDF-1.4")
+
+
+class _NoMeter:
+    def begin(self) -> None:
+        """Begin nothing."""
+
+    def taken(self) -> int:
+        """Return nothing."""
+        return 0
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2])
