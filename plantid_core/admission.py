@@ -65,5 +65,7 @@ class Admission:
             verdict = admit(upload.data, upload.filename, policy=self._policy)
         except UploadRejected as rejected:
             verdict = rejected
-        self._verdicts.put(key, verdict)
+        # A refusal that says nothing of the file would refuse a good one for half an hour.
+        if not (isinstance(verdict, UploadRejected) and verdict.transient):
+            self._verdicts.put(key, verdict)
         return verdict

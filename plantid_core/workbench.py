@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -12,13 +13,15 @@ from urllib.parse import urlsplit
 
 from plantid_core.admission import Admission
 from plantid_core.deadline import Deadline
-from plantid_core.errors import PlantIDError, ProviderError, StoreUnavailable, UploadRejected
+from plantid_core.errors import PlantIDError, ProviderError, StoreUnavailable
 from plantid_core.pipeline import Pipeline, pictures
 from plantid_core.plants import ORGANS, Observation, Organ
 from plantid_core.resilience.cache import Cache, Policy
 from plantid_core.settings import Settings, load_settings
 from plantid_core.telemetry import Trace
 from plantid_core.upload import Upload
+from plantid_core.upload.isolation import shared_pool
+from plantid_core.upload.rejection import reject
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -129,10 +132,8 @@ class Workbench:
 
     def read_prefill(self, upload: Upload) -> Prefill:
         """Return the place and date the photo's own EXIF tells; raises `UploadRejected`."""
-        from plantid_core.upload.prefill import read_prefill
-
         self.admit(upload)
-        return read_prefill(upload.data)
+        return shared_pool().prefill(upload.data)
 
     def providers(self) -> tuple[ProviderInfo, ...]:
         """Return every provider that can be asked, in the order of the columns."""
@@ -197,8 +198,7 @@ class Workbench:
 
 def _require_count(count: int) -> None:
     if not 1 <= count <= MOST_PHOTOS:
-        message = f"{count} photos were given; an identification takes 1 to {MOST_PHOTOS}."
-        raise UploadRejected("photo_count", message, layer="size", limit=MOST_PHOTOS, value=count)
+        raise reject("photo_count", limit=MOST_PHOTOS, value=count)
 
 
 def _organs(organs: Sequence[Organ] | None, count: int) -> list[Organ]:
@@ -218,6 +218,8 @@ def open_workbench(settings: Settings | None = None) -> Workbench:
     Raises `ConfigurationError`. A missing Redis is no error: the workbench answers without it.
     """
     settings = settings or load_settings()
+    # The first photo should not have to wait for a worker to start.
+    threading.Thread(target=shared_pool().warm_up, name="upload-warm-up", daemon=True).start()
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     with ExitStack() as undo:
         owned: list[_Closable] = []

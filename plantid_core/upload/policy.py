@@ -44,6 +44,14 @@ class Policy:
     max_raw_bytes: int = _limit(
         360_000_000, "bytes", "what a PNG's data may unfold to, so that depth cannot multiply area"
     )
+    max_varied_raw_bytes: int = _limit(
+        200_000_000, "bytes", "the same for a PNG that is not flat, since varied data unfold slowly"
+    )
+    min_flat_ratio: int = _limit(
+        400,
+        "to 1",
+        "a PNG that shrank by this much repeats itself within some 40 bytes: it is flat",
+    )
     max_frames: int = _limit(100, "frames", "of an animation, of which only the first is used")
     max_scans: int = _limit(100, "scans", "of a JPEG, each of which visits the whole picture")
     max_progressive_pixels: int = _limit(

@@ -21,9 +21,13 @@ def problem(status: int, detail: str, **more: object) -> JSONResponse:
 
 def rejection(rejected: UploadRejected) -> JSONResponse:
     """Return the problem for a refused file."""
-    too_large = rejected.code == "too_large"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    if rejected.code == "too_large":
+        status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    elif rejected.transient:
+        status = HTTPStatus.SERVICE_UNAVAILABLE
     return problem(
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE if too_large else HTTPStatus.UNPROCESSABLE_ENTITY,
+        status,
         str(rejected),
         code=rejected.code,
         layer=rejected.layer,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import io
-import json
 import struct
 import zlib
 from typing import TYPE_CHECKING
@@ -240,27 +238,3 @@ def test_mutants_are_admitted_or_refused(
     else:
         with Image.open(io.BytesIO(photo.jpeg)) as image:
             image.load()
-
-
-def test_shared_corpus_verdicts(request: pytest.FixtureRequest) -> None:
-    """Every scored file of the corpus gets its verdict."""
-    corpus = request.config.rootpath.parent / "shared" / "corpus-dev"
-    if not corpus.is_dir():
-        pytest.skip("needs ../shared/corpus-dev")
-    wrong = []
-    with (corpus / "manifest.csv").open(newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row["score"] == "must"]
-
-    for row in rows:
-        data = (corpus / row["file"]).read_bytes()
-        data += b"\0" * (int(row["pad_to"] or 0) - len(data))
-        try:
-            admit(data, json.loads(row["upload_name"]))
-            verdict = "accept"
-        except UploadRejected as rejected:
-            verdict = "reject"
-            detail = f"{rejected.code}: {rejected}"
-        if verdict != row["expect"]:
-            wrong.append((row["file"], row["expect"], detail if verdict == "reject" else ""))
-
-    assert not wrong

@@ -85,10 +85,17 @@ class Gathering:
             raise reject("pixels", limit=self.policy.max_pixels, value=width * height)
         self.width, self.height = max(self.width, width), max(self.height, height)
 
-    def raw(self, size: int) -> None:
-        """Take the number of bytes that compressed picture data promise to unfold to."""
-        if size > self.policy.max_raw_bytes:
-            raise reject("raw_bytes", limit=self.policy.max_raw_bytes, value=size)
+    def unfolds(self, raw: int, packed: int) -> None:
+        """Take the bytes that ``packed`` bytes of deflated picture data unfold to.
+
+        Deflate codes a match of 258 bytes with the more bits the farther back it lies (RFC 1951,
+        3.2.5), so that the ratio tells how varied the data can be.
+        """
+        policy = self.policy
+        flat = raw >= packed * policy.min_flat_ratio
+        limit = policy.max_raw_bytes if flat else policy.max_varied_raw_bytes
+        if raw > limit:
+            raise reject("raw_bytes", limit=limit, value=raw)
 
     def too_many_segments(self, count: int) -> NoReturn:
         """Raise the verdict on a flood; the walks count on their own, since they are held up by it."""

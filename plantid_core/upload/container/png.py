@@ -30,7 +30,7 @@ _CHUNK = struct.Struct(">I4s")
 
 def walk(data: bytes, gathering: Gathering) -> int:
     """Gather a PNG's facts; return the offset after its IEND."""
-    most, steps, at, pixels = gathering.policy.max_segments, 0, 8, False
+    most, steps, at, raw, packed = gathering.policy.max_segments, 0, 8, 0, 0
     length: int
     gathering.keep(0, 8)
     while True:
@@ -47,26 +47,29 @@ def walk(data: bytes, gathering: Gathering) -> int:
             gathering.keep(at, end)
             if kind == b"IEND":
                 break
-            pixels = pixels or kind == b"IDAT"
-            if kind == b"IHDR":
-                _size(data, at + 8, length, gathering)
+            if kind == b"IDAT":
+                packed += length
+            elif kind == b"IHDR":
+                raw = _size(data, at + 8, length, gathering)
         else:
             _ancillary(kind, data, at + 8, length, gathering)
         at = end
     gathering.segments = steps
-    if not pixels:
+    if not packed:
         incomplete("it holds no picture data")
+    gathering.unfolds(raw, packed)
     gathering.frames = gathering.frames or 1
     return end
 
 
-def _size(data: bytes, begin: int, length: int, gathering: Gathering) -> None:
+def _size(data: bytes, begin: int, length: int, gathering: Gathering) -> int:
+    """Take the size; return how many bytes the picture's rows have."""
     if length != 13:  # noqa: PLR2004 - IHDR's size
         incomplete("its first chunk has the wrong size")
-    width, height, depth, colour = struct.unpack_from(">IIBB", data, begin)
+    width, height, depth, colour = map(int, struct.unpack_from(">IIBB", data, begin))
     gathering.extent(width, height)
     row = (width * _CHANNELS.get(colour, 1) * depth + 7) // 8
-    gathering.raw((row + 1) * height)
+    return (row + 1) * height
 
 
 def _ancillary(kind: bytes, data: bytes, begin: int, length: int, gathering: Gathering) -> None:

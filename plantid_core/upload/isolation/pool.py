@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from plantid_core.upload.examination import Examination
     from plantid_core.upload.isolation.wire import Head
+    from plantid_core.upload.photo import Prefill
 
 Lane = Literal["single", "bulk"]
 
@@ -80,6 +81,17 @@ class Pool:
         answer, blobs = self._ask(head, data, policy, lane)
         try:
             return report.as_examination(answer, blobs, policy)
+        except BrokenLink as fault:
+            raise reject("decode_crashed", value=str(fault)) from None
+
+    def prefill(self, data: bytes) -> Prefill:
+        """Return the place and date that an admitted file's own EXIF tells, as a worker read them.
+
+        Raises `UploadRejected` where the worker failed.
+        """
+        answer, _ = self._ask({"work": "prefill"}, data, Policy(), "single")
+        try:
+            return report.as_prefill(answer)
         except BrokenLink as fault:
             raise reject("decode_crashed", value=str(fault)) from None
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import asdict
 from typing import TYPE_CHECKING, cast
 
 from plantid_core.errors import UploadRejected
+from plantid_core.plants import Place
 from plantid_core.upload.chain import as_photo
 from plantid_core.upload.container import Embedded, Header
 from plantid_core.upload.decode.plan import Picture
 from plantid_core.upload.examination import Examination, Gate
 from plantid_core.upload.isolation.wire import BrokenLink
+from plantid_core.upload.photo import Prefill
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -97,6 +100,25 @@ def as_examination(
         raise BrokenLink("an examination has no picture")
     picture = Picture(blobs[0], blobs[1] if len(blobs) > 1 else None)
     return Examination(gates, mime, header, as_photo(picture, header, policy), None)
+
+
+def as_prefill(head: Mapping[str, object]) -> Prefill:
+    """Return what a photo tells of itself; raises `BrokenLink` where the message is none."""
+    place, date = head.get("place"), head.get("date")
+    try:
+        return Prefill(
+            None if place is None else _place(cast("list[float]", place)),
+            None if date is None else dt.date.fromisoformat(str(date)),
+        )
+    except (TypeError, ValueError):
+        raise BrokenLink("a place or date is none") from None
+
+
+def _place(found: list[float]) -> Place:
+    latitude, longitude = (float(part) for part in found)
+    if not (abs(latitude) <= 90 and abs(longitude) <= 180):  # noqa: PLR2004 - the globe
+        raise ValueError("not on the globe")
+    return Place(latitude, longitude)
 
 
 def _gate(entry: Mapping[str, object]) -> Gate:

@@ -47,6 +47,8 @@ def _answer(head: Head, data: bytes, meter: PeakMemory) -> tuple[Head, list[byte
     try:
         if head["work"] == "examine":
             return _examine(head, data, meter)
+        if head["work"] == "prefill":
+            return _prefill(data)
         return _decode(head, data, meter)
     except UploadRejected as rejected:
         return {"rejected": report.of_rejection(rejected)}, []
@@ -60,6 +62,17 @@ def _decode(head: Head, data: bytes, meter: PeakMemory) -> tuple[Head, list[byte
     picture = sanitise(data, Plan(**cast("dict[str, int]", head["plan"])))  # type: ignore[arg-type]  # our own server wrote it
     pictures = [picture.jpeg] if picture.full is None else [picture.jpeg, picture.full]
     return {"peak_bytes": meter.total()}, pictures
+
+
+def _prefill(data: bytes) -> tuple[Head, list[bytes]]:
+    from plantid_core.upload.prefill import read_prefill
+
+    found = read_prefill(data)
+    place, date = found.place, found.date
+    return {
+        "place": None if place is None else [place.latitude, place.longitude],
+        "date": None if date is None else date.isoformat(),
+    }, []
 
 
 def _examine(head: Head, data: bytes, meter: PeakMemory) -> tuple[Head, list[bytes]]:
@@ -80,6 +93,7 @@ def _warm_up() -> None:
     from plantid_core.upload.decode.gamut import to_srgb
     from plantid_core.upload.isolation import report
     from plantid_core.upload.policy import Policy
+    from plantid_core.upload.prefill import read_prefill
 
     del ImageFilter, report
     libwebp.available()
@@ -89,6 +103,7 @@ def _warm_up() -> None:
             buffer, form
         )
         examination.examine(buffer.getvalue(), name, Policy(output_side=16), _NoMeter())
+    read_prefill(buffer.getvalue())
     to_srgb(Image.new("RGB", (2, 2)), "display-p3")
     sniff.describe(b"%PDF-1.4")
 
