@@ -43,11 +43,12 @@ def root(
 
 def main() -> None:
     """Run the command line; every error of ours becomes one line on stderr and an exit code."""
-    from plantid_core.cli import identify, sandbox, serve
+    from plantid_core.cli import identify, sandbox, serve, upload
 
     app.command("identify")(identify.identify)
     app.command("sandbox")(sandbox.sandbox)
     app.command("serve")(serve.serve)
+    app.add_typer(upload.app, name="upload")
     try:
         app()
     except UploadRejected as rejected:

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Annotated, cast
 import orjson
 import typer
 
-from plantid_core.cli import UNANSWERED
-from plantid_core.errors import PlantIDError, UploadRejected
+from plantid_core.cli import UNANSWERED, files
+from plantid_core.errors import UploadRejected
 from plantid_core.plants import Place
-from plantid_core.upload.chain import Upload, inspect, require_size
+from plantid_core.upload.chain import inspect
 from plantid_core.upload.policy import Policy
 
 if TYPE_CHECKING:
     from plantid_core.plants import Organ, Outcome
+    from plantid_core.upload.chain import Upload
 
 
 def identify(  # noqa: PLR0913 - one argument a flag
@@ -67,32 +68,12 @@ def identify(  # noqa: PLR0913 - one argument a flag
 def _read(path: Path) -> Upload:
     """Return the file, judged by every gate that needs no decode; raises `UploadRejected`."""
     policy = Policy()
-    if not path.exists():
-        raise PlantIDError(f"{path}: there is no such file.")
-    if not path.is_file():
-        raise UploadRejected(
-            "not_a_file",
-            f"{path}: this is not a file. Name the photos themselves.",
-            layer="name",
-            detected="a directory" if path.is_dir() else "a special file",
-        )
     try:
-        require_size(path.stat().st_size, policy)
-        with path.open("rb") as file:
-            data = file.read(policy.max_bytes + 1)
-        inspect(data, path.name, policy)
-    except OSError as error:
-        raise PlantIDError(f"{path}: {error.strerror}.") from error
+        upload = files.read(path, policy)
+        inspect(upload.data, upload.filename, policy)
     except UploadRejected as rejected:
-        raise UploadRejected(
-            rejected.code,
-            f"{path.name}: {rejected}",
-            layer=rejected.layer,
-            limit=rejected.limit,
-            value=rejected.value,
-            detected=rejected.detected,
-        ) from None
-    return Upload(data, path.name)
+        raise files.named(path, rejected) from None
+    return upload
 
 
 def _show(outcome: Outcome) -> None:
