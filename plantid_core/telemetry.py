@@ -5,6 +5,7 @@ A trace is what the page draws under "What happened" and what the JSON carries.
 
 from __future__ import annotations
 
+import functools
 import logging
 import sys
 import threading
@@ -17,6 +18,8 @@ from plantid_core.plants import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from prometheus_client import Counter
 
 
 @dataclass(slots=True)
@@ -51,6 +54,25 @@ class Trace:
         """Return what has been recorded, by time of start."""
         with self._lock:
             return tuple(sorted(self._stages, key=lambda stage: stage.start_ms))
+
+
+def tell(event: str, **fields: object) -> None:
+    """Log an event, where this process has set up its logging; a library stays silent.
+
+    Callers see to it that no name, key or content of a file is among the fields.
+    """
+    import structlog
+
+    if structlog.is_configured():
+        structlog.get_logger().info(event, **fields)
+
+
+@functools.cache
+def upload_verdicts() -> Counter:
+    """Return the counter of the upload chain's verdicts by code (``accepted`` for no refusal)."""
+    from prometheus_client import Counter
+
+    return Counter("plantid_upload_verdicts", "Verdicts of the upload chain", ["code", "gate"])
 
 
 def configure_logging(log_format: str = "console", level: str = "info") -> None:

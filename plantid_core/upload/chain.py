@@ -11,6 +11,7 @@ from plantid_core.upload.decode.plan import Plan
 from plantid_core.upload.photo import Photo
 from plantid_core.upload.policy import MIB, Policy
 from plantid_core.upload.rejection import reject
+from plantid_core.upload.verdict import recorded
 
 if TYPE_CHECKING:
     from plantid_core.upload.container import Header
@@ -67,18 +68,21 @@ def admit(
     without a bound on its memory and time beyond those of the header walk.
     """
     del content_type
-    header = inspect(data, filename, policy)
-    plan = Plan.of(header, policy)
+    with recorded():
+        header = inspect(data, filename, policy)
+        return as_photo(_decoded(data, header, policy, isolate=isolate), header, policy)
+
+
+def _decoded(data: bytes, header: Header, policy: Policy, *, isolate: bool) -> Picture:
+    plan, stripped = Plan.of(header, policy), header.stripped(data)
     # Imported here because a refused file never needs them.
     if isolate:
         from plantid_core.upload.isolation import shared_pool
 
-        picture = shared_pool().decode(header.stripped(data), plan, policy)
-    else:
-        from plantid_core.upload.decode.picture import sanitise
+        return shared_pool().decode(stripped, plan, policy)
+    from plantid_core.upload.decode.picture import sanitise
 
-        picture = sanitise(header.stripped(data), plan)
-    return as_photo(picture, header, policy)
+    return sanitise(stripped, plan)
 
 
 def as_photo(picture: Picture, header: Header, policy: Policy) -> Photo:

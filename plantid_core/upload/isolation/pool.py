@@ -12,12 +12,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Literal
 
+from plantid_core.errors import UploadRejected
 from plantid_core.upload.decode.plan import Picture, Plan
 from plantid_core.upload.isolation import report
 from plantid_core.upload.isolation.process import WorkerProcess
 from plantid_core.upload.isolation.wire import BrokenLink
 from plantid_core.upload.policy import Policy
 from plantid_core.upload.rejection import reject
+from plantid_core.upload.verdict import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,11 +80,19 @@ class Pool:
         A refusal is part of what is returned; raises `UploadRejected` where the worker failed.
         """
         head: Head = {"work": "examine", "filename": filename, "policy": asdict(policy)}
-        answer, blobs = self._ask(head, data, policy, lane)
+        begin = time.perf_counter()
         try:
-            return report.as_examination(answer, blobs, policy)
+            answer, blobs = self._ask(head, data, policy, lane)
+            found = report.as_examination(answer, blobs, policy)
         except BrokenLink as fault:
-            raise reject("decode_crashed", value=str(fault)) from None
+            failed = reject("decode_crashed", value=str(fault))
+            record(failed, begin)
+            raise failed from None
+        except UploadRejected as rejected:
+            record(rejected, begin)
+            raise
+        record(found.rejected, begin)
+        return found
 
     def prefill(self, data: bytes) -> Prefill:
         """Return the place and date that an admitted file's own EXIF tells, as a worker read them.
