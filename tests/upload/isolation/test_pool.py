@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from pictures import png
 from processes import until
 
 from plantid_core.errors import UploadRejected
+from plantid_core.lab.pictures import png
 from plantid_core.upload import Policy
 from plantid_core.upload.chain import inspect
 from plantid_core.upload.decode.plan import Plan
@@ -43,7 +43,11 @@ def slow() -> bytes:
 
 
 def decode(
-    pool: Pool, data: bytes, name: str = "leaf.jpg", policy: Policy | None = None, lane: Lane = "single"
+    pool: Pool,
+    data: bytes,
+    name: str = "leaf.jpg",
+    policy: Policy | None = None,
+    lane: Lane = "single",
 ) -> Picture:
     policy = policy or Policy()
     header = inspect(data, name, policy)
@@ -259,7 +263,9 @@ def test_forked_child_starts_workers_of_its_own(quadrants: Callable[..., bytes])
         "sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))"
     )
 
-    done = subprocess.run([sys.executable, "-c", script], input=quadrants(), timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", script], input=quadrants(), timeout=60, check=False
+    )
 
     assert done.returncode == 0
 

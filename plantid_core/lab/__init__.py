@@ -1,0 +1,1 @@
+"""Experiments: what breaks others, run beside what we do about it."""
