@@ -87,7 +87,7 @@ def png(
 ) -> bytes:
     """Return a PNG of one repeated row; noise with the Paeth filter (4) is the slowest to decode."""
     rng = np.random.default_rng(1)
-    packer, parts = zlib.compressobj(1), []
+    packer, parts = zlib.compressobj(1 if noise_period else 6), []
     for columns, rows in _passes(width, height) if interlaced else [(width, height)]:
         size = (columns * _CHANNELS[colour] * depth + 7) // 8
         row = bytes(size)

@@ -70,6 +70,12 @@ def sanitise(data: bytes) -> bytes:
     return buffer.getvalue()
 
 
+def admit(data: bytes, filename: str) -> bytes:
+    """Validate and re-encode, as `plantid_core.upload.admit` does it our way."""
+    validate(data, filename)
+    return sanitise(data)
+
+
 def _boxed(filename: str, memory_bytes: int, cpu_seconds: int) -> None:
     """Judge standard input within limits; write a JSON line and the output to standard output."""
     from plantid_core.upload.isolation.peak import PeakMemory
@@ -88,8 +94,7 @@ def _boxed(filename: str, memory_bytes: int, cpu_seconds: int) -> None:
     meter.begin()
     begin = time.perf_counter()
     try:
-        validate(data, filename)
-        output = sanitise(data)
+        output = admit(data, filename)
     except SeedRejected as rejected:
         answer = {"verdict": "reject", "layer": rejected.layer, "reason": str(rejected)}
     except Exception as fault:  # noqa: BLE001 - what it lets through is what is to be shown
@@ -103,8 +108,7 @@ def _warm_up() -> None:
 
     buffer = io.BytesIO()
     Image.new("RGB", (8, 8)).save(buffer, "JPEG")
-    validate(buffer.getvalue(), "x.jpg")
-    sanitise(buffer.getvalue())
+    admit(buffer.getvalue(), "x.jpg")
     # The very fault that is shown: this limit is not there yet when the first file is decoded.
     Image.MAX_IMAGE_PIXELS = 178_956_970
 

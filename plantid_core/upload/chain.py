@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from plantid_core.upload import container, sniff
 from plantid_core.upload.decode.plan import Plan
 from plantid_core.upload.photo import Photo
-from plantid_core.upload.policy import MIB, Policy
+from plantid_core.upload.policy import MIB, OUTPUT_SLACK, Policy
 from plantid_core.upload.rejection import reject
 from plantid_core.upload.verdict import recorded
 
@@ -91,7 +91,7 @@ def as_photo(picture: Picture, header: Header, policy: Policy) -> Photo:
     Raises `UploadRejected` where it is not: what comes back from a decoder that an attacker's file
     has been through is checked like any other file.
     """
-    width, height = _require_plain(picture.jpeg, policy.output_side, policy)
+    width, height = _require_plain(picture.jpeg, int(policy.output_side * OUTPUT_SLACK), policy)
     if picture.full is not None:
         _require_plain(picture.full, policy.max_side, policy)
     digest = hashlib.sha256(picture.jpeg).hexdigest()

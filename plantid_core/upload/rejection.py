@@ -121,7 +121,7 @@ REJECTIONS = {
             "raw_bytes",
             "header",
             f"This picture unfolds to {{value:,}} bytes; at most {{limit:,}} can be handled. {_SMALLER}",
-            "area times depth of a PNG above `max_raw_bytes`, or, if not flat, `max_varied_raw_bytes`",
+            "area times depth of a PNG above `max_raw_bytes` (flat) or `max_varied_raw_bytes` (others)",
         ),
         Rejection(
             "frames",

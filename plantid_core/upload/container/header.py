@@ -85,14 +85,15 @@ class Gathering:
             raise reject("pixels", limit=self.policy.max_pixels, value=width * height)
         self.width, self.height = max(self.width, width), max(self.height, height)
 
-    def unfolds(self, raw: int, packed: int) -> None:
+    def unfolds(self, raw: int, packed: int, *, interlaced: bool) -> None:
         """Take the bytes that ``packed`` bytes of deflated picture data unfold to.
 
         Deflate codes a match of 258 bytes with the more bits the farther back it lies (RFC 1951,
-        3.2.5), so that the ratio tells how varied the data can be.
+        3.2.5), so that the ratio tells how varied the data can be. Interlaced rows are laid out
+        seven times over.
         """
         policy = self.policy
-        flat = raw >= packed * policy.min_flat_ratio
+        flat = not interlaced and raw >= packed * policy.min_flat_ratio
         limit = policy.max_raw_bytes if flat else policy.max_varied_raw_bytes
         if raw > limit:
             raise reject("raw_bytes", limit=limit, value=raw)

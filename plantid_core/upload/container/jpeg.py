@@ -24,12 +24,18 @@ _EVENT = re.compile(rb"\xff[^\x00\xd0-\xd7]")
 _FILL = re.compile(rb"\xff+")
 
 
-def walk(data: bytes, gathering: Gathering) -> int:
+def walk(data: bytes, gathering: Gathering) -> int:  # noqa: C901 - one loop, since a flood goes through it
     """Gather a JPEG's facts; return the offset after its EOI."""
     most, steps, at, kept_to = gathering.policy.max_segments, 0, 2, 0
     while True:
-        at = _next_marker(data, at, gathering)
+        if gathering.scans:
+            at = _behind_entropy(data, at)
+        elif data[at] != _PREFIX:
+            incomplete("something else stands where a segment should begin")
         code = data[at + 1]
+        if code == _PREFIX:
+            at = _behind_fill(data, at)
+            code = data[at + 1]
         if code == _EOI:
             break
         steps += 1
@@ -41,14 +47,13 @@ def walk(data: bytes, gathering: Gathering) -> int:
         end = at + 2 + (data[at + 2] << 8 | data[at + 3])
         if end < at + 4 or end > len(data):
             incomplete("a segment runs past the end of the file")
-        if code == _COM or _APP0 <= code <= _APP15:
-            if not _application(code, data, at + 4, end, gathering):
-                # What comes before is kept: entropy data belong to their scan.
-                gathering.keep(kept_to, at)
-                kept_to = end
-        else:
+        if code < _APP0:
             # Codes that no decoder knows are left for it to refuse.
             _picture(code, data, at + 4, gathering)
+        elif (code == _COM or code <= _APP15) and not _needed(code, data, at + 4, end, gathering):
+            if at > kept_to:
+                gathering.keep(kept_to, at)
+            kept_to = end
         at = end
     gathering.segments = steps
     if not gathering.scans:
@@ -58,20 +63,17 @@ def walk(data: bytes, gathering: Gathering) -> int:
     return at + 2
 
 
-def _next_marker(data: bytes, at: int, gathering: Gathering) -> int:
-    """Return where the next marker stands: at once, or behind the entropy data of a scan."""
-    if gathering.scans:
-        event = _EVENT.search(data, at)
-        if event is None:
-            incomplete("it has no end marker")
-        at = event.start()
-    elif data[at] != _PREFIX:
-        incomplete("something else stands where a segment should begin")
-    if data[at + 1] == _PREFIX:
-        # A run of fill bytes is passed in one step: byte by byte, 10 MB of them take a second.
-        fill = _FILL.match(data, at)
-        at = fill.end() - 1 if fill else at
-    return at
+def _behind_entropy(data: bytes, at: int) -> int:
+    event = _EVENT.search(data, at)
+    if event is None:
+        incomplete("it has no end marker")
+    return event.start()
+
+
+def _behind_fill(data: bytes, at: int) -> int:
+    # A run of fill bytes is passed in one step: byte by byte, 10 MB of them take a second.
+    fill = _FILL.match(data, at)
+    return fill.end() - 1 if fill else at
 
 
 def _picture(code: int, data: bytes, begin: int, gathering: Gathering) -> None:
@@ -88,8 +90,8 @@ def _picture(code: int, data: bytes, begin: int, gathering: Gathering) -> None:
         incomplete("a second picture begins inside the first")
 
 
-def _application(code: int, data: bytes, begin: int, end: int, gathering: Gathering) -> bool:
-    """Note what an APPn or COM segment holds; tell whether a decoder needs it for the colours."""
+def _needed(code: int, data: bytes, begin: int, end: int, gathering: Gathering) -> bool:
+    """Tell whether a decoder needs an APPn or COM segment for the colours; note what it holds."""
     if code == _COM:
         gathering.carries("comment", end - begin)
         return False

@@ -57,7 +57,7 @@ def walk(data: bytes, gathering: Gathering) -> int:
     gathering.segments = steps
     if not packed:
         incomplete("it holds no picture data")
-    gathering.unfolds(raw, packed)
+    gathering.unfolds(raw, packed, interlaced=data[28] == 1)
     gathering.frames = gathering.frames or 1
     return end
 

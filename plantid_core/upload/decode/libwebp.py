@@ -16,6 +16,7 @@ import PIL
 from PIL import Image
 
 from plantid_core.upload.decode.raster import flatten
+from plantid_core.upload.policy import OUTPUT_SLACK
 
 _ABI_VERSION = 0x0209
 _OK = 0
@@ -90,7 +91,7 @@ def available() -> bool:
 def decode(
     stripped: bytes, canvas: tuple[int, int], offset: tuple[int, int], side: float
 ) -> Image.Image:
-    """Return the picture as opaque RGB on a white canvas, its longer side at ``side`` at most.
+    """Return the picture as opaque RGB on a white canvas, its longer side at ``side`` or little above.
 
     ``canvas`` and ``offset`` are in pixels of the file. Raises ValueError where it is damaged.
     """
@@ -103,7 +104,9 @@ def decode(
         stripped, len(stripped), ctypes.byref(config.input), _ABI_VERSION
     ):
         raise ValueError("no WebP header")
-    scale = min(1.0, side / max(canvas))
+    scale = side / max(canvas)
+    if scale * OUTPUT_SLACK >= 1.0:
+        scale = 1.0
     size = _scaled((config.input.width, config.input.height), scale)
     pixels = bytearray(4 * size[0] * size[1])
     _aim(config, pixels, size, scaled=scale < 1.0)

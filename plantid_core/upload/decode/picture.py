@@ -84,8 +84,9 @@ def encode(raster: Raster, plan: Plan) -> Picture:
 def _developed(stripped: bytes, plan: Plan) -> Raster:
     if plan.keep_full:
         whole = _upright(to_srgb(_load(stripped, plan, math.inf), plan.gamut), plan.orientation)
-        return Raster(pillow.fit(whole, plan.output_side), whole)
-    small = pillow.fit(_load(stripped, plan, plan.output_side), plan.output_side)
+        return Raster(pillow.fit(whole, plan.output_side, max(plan.width, plan.height)), whole)
+    longest = max(plan.width, plan.height)
+    small = pillow.fit(_load(stripped, plan, plan.output_side), plan.output_side, longest)
     return Raster(_upright(to_srgb(small, plan.gamut), plan.orientation), None)
 
 

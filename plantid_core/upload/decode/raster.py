@@ -8,10 +8,12 @@ import warnings
 
 from PIL import Image, ImageChops
 
+from plantid_core.upload.policy import OUTPUT_SLACK
+
 _ALPHA = frozenset({"RGBA", "LA", "PA", "RGBa", "La"})
 _STRIP_PIXELS = 200_000  # fits a processor's cache
-# A picture is first averaged down to at least twice its final side: cheaper than one long filter.
-_GAP = 2.0
+# A picture is first averaged down to a little above its final side: cheaper than one long filter.
+_GAP = 1.25
 
 
 def decode(stripped: bytes, format_name: str, side: float) -> Image.Image:
@@ -65,10 +67,16 @@ def _flat_strip(strip: Image.Image, factor: int, *, opaque: bool) -> Image.Image
     return Image.merge("RGB", [ImageChops.add(colour, paper) for colour in colours])
 
 
-def fit(picture: Image.Image, side: int) -> Image.Image:
-    """Return the picture with its longer side at ``side`` pixels, itself where it is no longer."""
+def fit(picture: Image.Image, side: int, longest: int) -> Image.Image:
+    """Return the picture with its longer side at ``side`` pixels, or up to a tenth above it.
+
+    ``longest`` is what the longer side was in the file: to shrink by less than half, a shorter
+    filter serves (44 dB against Lanczos, 51 for the longer one), and takes two thirds of the time.
+    """
     scale = side / max(picture.size)
-    if scale >= 1.0:
+    if scale * OUTPUT_SLACK >= 1.0:
         return picture
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-    return picture.resize(size, Image.Resampling.BICUBIC, reducing_gap=_GAP)
+    sharp = longest >= 2 * side
+    kernel = Image.Resampling.BICUBIC if sharp else Image.Resampling.HAMMING
+    return picture.resize(size, kernel, reducing_gap=_GAP)

@@ -39,7 +39,7 @@ def pool() -> Iterator[Pool]:
 @pytest.fixture(scope="module")
 def slow() -> bytes:
     """Return a picture that takes a worker a second or more."""
-    return png(8000, 8000, row_filter=4, noise_period=1021)
+    return png(7000, 7000, row_filter=4, noise_period=1021)
 
 
 def decode(
