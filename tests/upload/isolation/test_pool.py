@@ -140,9 +140,12 @@ def test_memory_beyond_the_bound_is_refused(slow: bytes) -> None:
     pool.close()
 
 
-def test_processor_time_beyond_the_bound_is_refused(pool: Pool, slow: bytes) -> None:
+def test_processor_time_beyond_the_bound_is_refused(pool: Pool) -> None:
     """The kernel ends a worker that computes for too long."""
-    verdict = refusal(pool, slow, Policy(decode_cpu_seconds=1))
+    slower = png(9900, 8900, row_filter=4, noise_period=1021)
+    policy = Policy(decode_cpu_seconds=1, max_varied_raw_bytes=10**9, max_raw_bytes=10**9)
+
+    verdict = refusal(pool, slower, policy)
 
     assert verdict.code == "decode_timeout"
 
