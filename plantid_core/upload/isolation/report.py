@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from plantid_core.upload.policy import Policy
     from plantid_core.upload.rejection import Layer
 
+# What a message that is none makes its reader raise.
+_NONSENSE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
 _HEADER_NUMBERS = (
     "width",
     "height",
@@ -58,7 +60,7 @@ def as_rejection(head: Mapping[str, object]) -> UploadRejected:
             detected=cast("str | None", head["detected"]),
             transient=bool(head["transient"]),
         )
-    except KeyError:
+    except _NONSENSE:
         raise BrokenLink("a refusal lacks a field") from None
 
 
@@ -91,7 +93,7 @@ def as_examination(
         header = _header(cast("Mapping[str, object] | None", head.get("header")))
         gates = tuple(_gate(entry) for entry in cast("list[dict[str, object]]", head["gates"]))
         mime = str(head["mime"])
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except _NONSENSE:
         raise BrokenLink("an examination lacks a field") from None
     if "rejected" in head:
         rejected = as_rejection(cast("Mapping[str, object]", head["rejected"]))
@@ -110,7 +112,7 @@ def as_prefill(head: Mapping[str, object]) -> Prefill:
             None if place is None else _place(cast("list[float]", place)),
             None if date is None else dt.date.fromisoformat(str(date)),
         )
-    except (TypeError, ValueError):
+    except _NONSENSE:
         raise BrokenLink("a place or date is none") from None
 
 
