@@ -6,6 +6,7 @@ really is. File names are checked by rule and then thrown away.
 
 from __future__ import annotations
 
+import importlib
 import unicodedata
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -114,14 +115,14 @@ def _ask_libmagic(data: bytes, *, mime: bool) -> str:
 
 
 def libmagic() -> Magic | None:
-    """Return python-magic with a library to call: the system's, or the one in the wheel."""
+    """Return python-magic with a library to call: the system's, else the one in the wheel."""
     try:
-        import magic
+        return cast("Magic", importlib.import_module("magic"))
     except ImportError:
-        # A bare machine has no libmagic; this package brings one and puts it where magic looks.
-        try:
-            import magic
-            import pylibmagic  # noqa: F401
-        except ImportError:
-            return None
-    return cast("Magic", magic)
+        pass
+    try:
+        # In this order: importing it puts the library that it brings where magic looks.
+        importlib.import_module("pylibmagic")
+        return cast("Magic", importlib.import_module("magic"))
+    except ImportError:
+        return None
