@@ -36,7 +36,7 @@ def walk(data: bytes, gathering: Gathering) -> int:
     still = _Picture()
     first = _chunks(data, 12, 8 + size, gathering, still)
     picture = first or still
-    if not picture.parts:
+    if not picture.width:
         incomplete("it holds no picture data")
     if first is None and (picture.width, picture.height) != (gathering.width, gathering.height):
         incomplete("its picture and its canvas differ in size")

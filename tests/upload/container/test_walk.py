@@ -200,6 +200,7 @@ def test_thumbnails_and_other_pictures_are_dropped() -> None:
         (gif_head(4, 4) + b";", "GIF", "incomplete"),
         (quadrants("PNG")[:33] + quadrants("PNG")[8:], "PNG", "incomplete"),
         (riff((b"VP8X", bytes(10))), "WEBP", "incomplete"),
+        (riff((b"ALPH", bytes(10))), "WEBP", "incomplete"),
     ],
 )
 def test_each_limit_has_its_code(data: bytes, format_name: str, code: str) -> None:
