@@ -101,15 +101,19 @@ class PhotoDamaged(PlantIDError):
 
 
 class QuotaExceeded(PlantIDError):
-    """An owner's photos take ``used`` bytes of ``limit``, and the new one's ``asked`` do not fit."""
+    """An owner's photos take ``used`` of ``limit``, and the new one's ``asked`` do not fit.
 
-    def __init__(self, limit: int, used: int, asked: int) -> None:
+    ``unit`` tells what is counted: bytes or photos.
+    """
+
+    def __init__(self, limit: int, used: int, asked: int, unit: str = "bytes") -> None:
         self.limit = limit
         self.used = used
         self.asked = asked
+        self.unit = unit
         super().__init__(
-            f"Your photos may take {limit:,} bytes; {used:,} are in use, and this photo needs"
-            f" {asked:,}. Delete photos first."
+            f"You may keep {limit:,} {unit}; {used:,} are kept, and this photo needs {asked:,}."
+            " Delete photos first."
         )
 
 

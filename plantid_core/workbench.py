@@ -13,7 +13,12 @@ from urllib.parse import urlsplit
 
 from plantid_core.admission import Admission
 from plantid_core.deadline import Deadline
-from plantid_core.errors import PlantIDError, ProviderError, StoreUnavailable
+from plantid_core.errors import (
+    ConfigurationError,
+    PlantIDError,
+    ProviderError,
+    StoreUnavailable,
+)
 from plantid_core.pipeline import Pipeline, pictures
 from plantid_core.plants import ORGANS, Observation, Organ
 from plantid_core.resilience.cache import Cache, Policy
@@ -220,7 +225,11 @@ def open_workbench(settings: Settings | None = None) -> Workbench:
     settings = settings or load_settings()
     # The first photo should not have to wait for a worker to start.
     threading.Thread(target=shared_pool().warm_up, name="upload-warm-up", daemon=True).start()
-    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        fault = f"PLANTID_DATA_DIR ({settings.data_dir}) cannot be used: {error.strerror}."
+        raise ConfigurationError([fault]) from error
     with ExitStack() as undo:
         owned: list[_Closable] = []
         client = _store(settings, owned)

@@ -56,13 +56,21 @@ class OwnedPhoto(NamedTuple):
 class PhotoStore:
     """The photos under ``root``, a folder that is made when the first one comes.
 
-    Each owner's may take ``quota_bytes``; one kept by several counts for each of them. Any threads
+    Each owner may keep ``most_photos`` of ``quota_bytes`` together; one kept by several counts for each of them. Any threads
     and processes may use one root: changes take turns and wait up to ``wait_s`` seconds,
     reading waits for nobody. Every method raises `StorageFailed` where the disk cannot be used.
     """
 
-    def __init__(self, root: Path, *, quota_bytes: int = 1 << 30, wait_s: float = 10.0) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        quota_bytes: int = 1 << 30,
+        most_photos: int = 10_000,
+        wait_s: float = 10.0,
+    ) -> None:
         self.quota_bytes = quota_bytes
+        self.most_photos = most_photos
         self._wait_s = wait_s
         self._root = root.resolve()
         self._lock, self._incoming = self._root / "lock", self._root / "incoming"
@@ -81,9 +89,11 @@ class PhotoStore:
         with self._locked():
             if not _is_intact(self._record(owner, photo_id), photo_id):
                 # The owner's damaged file of this id, if there is one, makes room for the new one.
-                used = sum(size for other, size in self.owned(owner) if other != photo_id)
-                if used + len(photo_bytes) > self.quota_bytes:
-                    raise errors.QuotaExceeded(self.quota_bytes, used, len(photo_bytes))
+                kept = [size for other, size in self.owned(owner) if other != photo_id]
+                if len(kept) >= self.most_photos:
+                    raise errors.QuotaExceeded(self.most_photos, len(kept), 1, "photos")
+                if sum(kept) + len(photo_bytes) > self.quota_bytes:
+                    raise errors.QuotaExceeded(self.quota_bytes, sum(kept), len(photo_bytes))
                 self._add(self._folder(owner), self._blob(photo_id), photo_bytes)
         return photo_id
 

@@ -268,6 +268,17 @@ def test_the_quota_is_each_owners_own(root: Path) -> None:
     assert store.used_bytes("ann") == 2000
 
 
+def test_the_number_of_photos_is_bounded_too(root: Path) -> None:
+    """Many tiny photos are as much of a flood as few large ones."""
+    store = PhotoStore(root, most_photos=1)
+    store.put("ann", jpeg("rose"))
+
+    with pytest.raises(QuotaExceeded) as caught:
+        store.put("ann", jpeg("lily"))
+
+    assert (caught.value.limit, caught.value.unit) == (1, "photos")
+
+
 def test_threads_do_not_overrun_the_quota_together(root: Path) -> None:
     """Of eight photos at once, as many are kept as fit."""
     store, together = PhotoStore(root, quota_bytes=3000), threading.Barrier(8)

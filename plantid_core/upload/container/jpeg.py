@@ -32,7 +32,7 @@ def walk(data: bytes, gathering: Gathering) -> int:  # noqa: C901 - one loop, si
             at = _behind_entropy(data, at)
         elif data[at] != _PREFIX:
             incomplete("something else stands where a segment should begin")
-        code = data[at + 1]
+        begin, code = at, data[at + 1]
         if code == _PREFIX:
             at = _behind_fill(data, at)
             code = data[at + 1]
@@ -51,8 +51,9 @@ def walk(data: bytes, gathering: Gathering) -> int:  # noqa: C901 - one loop, si
             # Codes that no decoder knows are left for it to refuse.
             _picture(code, data, at + 4, gathering)
         elif (code == _COM or code <= _APP15) and not _needed(code, data, at + 4, end, gathering):
-            if at > kept_to:
-                gathering.keep(kept_to, at)
+            # Its fill bytes go with it: left behind, they would make a marker of what follows.
+            if begin > kept_to:
+                gathering.keep(kept_to, begin)
             kept_to = end
         at = end
     gathering.segments = steps

@@ -234,6 +234,19 @@ def test_canvas_and_picture_must_agree() -> None:
     )
 
 
+def test_fill_before_a_dropped_segment_makes_no_new_marker() -> None:
+    """What is dropped from between entropy data takes its fill bytes along."""
+    data = quadrants()
+    middle = data.index(b"\xff\xda") + 200
+    spliced = data[:middle] + b"\xff\xff\xff\xfe\0\x04hi" + b"\xe1\xff\0" + data[middle:]
+    header = walk(spliced, "JPEG", POLICY)
+
+    again = walk(header.stripped(spliced), "JPEG", POLICY)
+
+    assert header.metadata == ("comment",)
+    assert (again.embedded, again.segments) == ((), header.segments - 1)
+
+
 @pytest.mark.parametrize("format_name", FORMATS)
 @given(data=st.data())
 def test_walks_end_in_a_header_or_a_refusal(format_name: str, data: st.DataObject) -> None:
