@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 __all__ = ["NAMES", "Ratio", "Report", "Row", "run"]
 
-NAMES = ("upload",)
+NAMES = ("upload", "attack")
 
 
 def run(name: str, tell: Tell) -> Report:
     """Return the report of one benchmark; ``tell`` hears of its progress. Raises KeyError."""
-    from plantid_core.bench import upload
+    from plantid_core.bench import attack, upload
 
-    return {"upload": upload.run}[name](tell)
+    return {"upload": upload.run, "attack": attack.run}[name](tell)

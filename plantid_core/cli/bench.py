@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def bench(
-    name: Annotated[str, typer.Argument(help="Which: upload, or all.")],
+    name: Annotated[str, typer.Argument(help="Which: upload, attack, or all.")],
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print only JSON on stdout.")] = False,
 ) -> None:

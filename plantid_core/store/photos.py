@@ -56,9 +56,10 @@ class OwnedPhoto(NamedTuple):
 class PhotoStore:
     """The photos under ``root``, a folder that is made when the first one comes.
 
-    Each owner may keep ``most_photos`` of ``quota_bytes`` together; one kept by several counts for each of them. Any threads
-    and processes may use one root: changes take turns and wait up to ``wait_s`` seconds,
-    reading waits for nobody. Every method raises `StorageFailed` where the disk cannot be used.
+    Each owner may keep ``most_photos`` of ``quota_bytes`` together; one kept by several counts for
+    each of them. Any threads and processes may use one root: changes take turns and wait up to
+    ``wait_s`` seconds, reading waits for nobody. Every method raises `StorageFailed` where the disk
+    cannot be used.
     """
 
     def __init__(

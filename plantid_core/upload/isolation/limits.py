@@ -32,7 +32,7 @@ def renounce(address_space: int, *, bulk: bool) -> None:
     Comes after all imports: nothing can be opened from here on, neither a file nor a socket.
     """
     if bulk:
-        os.nice(_NICE)
+        _yield_to_others()
     for limit, value in (
         (resource.RLIMIT_AS, address_space),
         (resource.RLIMIT_FSIZE, 0),
@@ -41,6 +41,14 @@ def renounce(address_space: int, *, bulk: bool) -> None:
     ):
         with suppress(ValueError, OSError):  # macOS has no RLIMIT_AS to set
             resource.setrlimit(limit, (value, value))
+
+
+def _yield_to_others() -> None:
+    os.nice(_NICE)
+    # Linux shares the processor among sessions first, and a worker has a session of its own: its
+    # niceness counts only if that of its group does as well (sched(7), autogroup).
+    with suppress(OSError), open("/proc/self/autogroup", "w", encoding="ascii") as group:  # noqa: PTH123 - no regular file
+        group.write(str(_NICE))
 
 
 def arm_processor_time(seconds: int) -> None:

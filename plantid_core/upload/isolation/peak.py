@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 import re
 import resource
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Self
 
 _HIGH_WATER = re.compile(rb"VmHWM:\s+(\d+) kB")
 _RESIDENT = re.compile(rb"VmRSS:\s+(\d+) kB")
@@ -24,6 +28,15 @@ class PeakMemory:
         except OSError:
             self._status = self._set_back = -1
         self._base = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        for descriptor in (self._status, self._set_back):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._status = self._set_back = -1
 
     def begin(self) -> None:
         """Begin a stretch."""

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Literal
 
 from plantid_core.errors import UploadRejected
 from plantid_core.upload.decode.plan import Picture, Plan
+from plantid_core.upload.examination import examine
 from plantid_core.upload.isolation import report
+from plantid_core.upload.isolation.peak import PeakMemory
 from plantid_core.upload.isolation.process import WorkerProcess
 from plantid_core.upload.isolation.wire import BrokenLink
 from plantid_core.upload.policy import Policy
@@ -77,8 +79,14 @@ class Pool:
     def examine(self, data: bytes, filename: str, policy: Policy, lane: Lane) -> Examination:
         """Run the whole chain in a worker, with what each gate cost there.
 
-        A refusal is part of what is returned; raises `UploadRejected` where the worker failed.
+        A file over the size limit is not even handed to it. A refusal is part of what is returned;
+        raises `UploadRejected` where the worker failed.
         """
+        if len(data) > policy.max_bytes:
+            with PeakMemory() as meter:
+                found = examine(data, filename, policy, meter)
+            record(found.rejected, time.perf_counter())
+            return found
         head: Head = {"work": "examine", "filename": filename, "policy": asdict(policy)}
         begin = time.perf_counter()
         try:
