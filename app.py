@@ -9,7 +9,12 @@ from plantid_core.web import api, application
 
 if __name__ == "__main__" and st.runtime.exists():
     st.set_page_config(page_title="Plant-ID workbench", page_icon=":seedling:", layout="wide")
-    st.navigation([st.Page("pages/identify.py", title="Identify", default=True)]).run()
+    st.navigation(
+        [
+            st.Page("pages/identify.py", title="Identify", default=True),
+            st.Page("pages/upload_lab.py", title="Upload lab", url_path="upload_lab"),
+        ]
+    ).run()
 else:
     app = App(
         __file__,

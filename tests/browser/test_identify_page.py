@@ -2,44 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
+    from pathlib import Path
 
     from playwright.sync_api import Browser, Page
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
+    Photograph = Callable[[Page, str, str, int], None]
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's package chromium"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Run a headless Chromium."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
+pytestmark = pytest.mark.browser
 
 
 def identify(page: Page, app_url: str, photo: Path) -> None:
@@ -75,7 +51,13 @@ def test_a_dropped_photo_is_named(
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 420])
 def test_the_page_fits(
-    browser: Browser, app_url: str, flower: bytes, tmp_path: Path, scheme: str, width: int
+    browser: Browser,
+    app_url: str,
+    flower: bytes,
+    tmp_path: Path,
+    photograph: Photograph,
+    scheme: str,
+    width: int,
 ) -> None:
     """At both widths and in both schemes nothing runs over the page's side."""
     photo = tmp_path / "flower.jpg"
@@ -89,12 +71,5 @@ def test_the_page_fits(
     identify(page, app_url, photo)
 
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    folder = Path(os.environ.get("PLANTID_SCREENSHOTS", str(tmp_path)))
-    name = "identify" if (scheme, width) == ("light", 1280) else f"identify-{scheme}-{width}"
-    # The page scrolls inside a box of its own: only a window as tall as that shows all of it.
-    main = "document.querySelector('[data-testid=stMain]')"
-    page.set_viewport_size({"width": width, "height": page.evaluate(f"{main}.scrollHeight")})
-    page.evaluate(f"{main}.scrollTo(0, 0)")
-    page.wait_for_timeout(300)
-    page.screenshot(path=folder / f"{name}.png", full_page=True)
+    photograph(page, "identify", scheme, width)
     context.close()

@@ -1,0 +1,99 @@
+"""Attacks in a real browser."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, Page
+
+    Photograph = Callable[[Page, str, str, int], None]
+
+pytestmark = pytest.mark.browser
+
+
+def gates(page: Page) -> list[str]:
+    page.locator(".pid-finding").wait_for(timeout=60_000)
+    return [text.split("\n")[1] for text in page.locator(".pid-gate").all_inner_texts()]
+
+
+def test_a_bomb_stops_at_the_header_gate(browser: Browser, app_url: str) -> None:
+    """The link to an attack throws it; the gate that stops it is told, the rest is not reached."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(f"{app_url}/upload_lab?attack=png-99-mpx")
+
+    shown = gates(page)
+
+    assert shown == ["✓ passed"] * 3 + ["✕ refused"] + ["– not reached"] * 2
+    assert "pixels" in page.locator(".pid-finding").inner_text()
+    page.get_by_text("It let in what is hostile").wait_for()
+    page.close()
+
+
+def test_a_chosen_attack_is_in_the_address(browser: Browser, app_url: str) -> None:
+    """Throwing an attack by its button puts it into the page's address."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(f"{app_url}/upload_lab")
+    page.get_by_role("button", name="Throw it", exact=True).first.click()
+
+    assert gates(page)[:2] == ["✓ passed", "✕ refused"]
+    assert "attack=php-inside" in page.url
+    page.close()
+
+
+def test_a_payload_is_shown_before_and_gone_after(browser: Browser, app_url: str) -> None:
+    """What the file carried is listed; the clean copy carries nothing; the usual one still does."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(f"{app_url}/upload_lab?attack=comment")
+
+    assert gates(page) == ["✓ passed"] * 6
+
+    page.get_by_text("comment, ").wait_for()
+    page.get_by_text("nothing but the picture").first.wait_for()
+    page.get_by_text("still holds the payload").wait_for()
+    page.close()
+
+
+def test_the_clean_photo_has_a_name_of_ours(
+    browser: Browser, app_url: str, flower: bytes, tmp_path: Path
+) -> None:
+    """A file of one's own is judged, and its clean copy downloaded, under no name of its sender."""
+    own = tmp_path / "sender's secret name.jpg"
+    own.write_bytes(flower)
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(f"{app_url}/upload_lab")
+    page.get_by_role("combobox").first.click()
+    page.get_by_role("option", name="Your own file").click()
+    page.locator("input[type=file]").set_input_files(own)
+    assert gates(page) == ["✓ passed"] * 6
+
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download clean photo").click()
+
+    assert download.value.suggested_filename == "clean.jpg"
+    page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 420])
+def test_the_page_fits(
+    browser: Browser, app_url: str, photograph: Photograph, scheme: str, width: int
+) -> None:
+    """At both widths and in both schemes nothing runs over the page's side."""
+    context = browser.new_context(
+        color_scheme=scheme,  # type: ignore[arg-type]
+        viewport={"width": width, "height": 1150},
+    )
+    page = context.new_page()
+    page.goto(f"{app_url}/upload_lab?attack=jpeg-132-mpx")
+
+    gates(page)
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    photograph(page, "upload-lab", scheme, width)
+    context.close()
