@@ -36,14 +36,17 @@ def _choose() -> Attack | Upload | None:
 
 
 def _card(attack: Attack, *, chosen: bool) -> None:
-    with st.container(border=True):
-        st.markdown(f"**{attack.title}**")
-        st.caption(attack.story)
-        label = "Throw it again" if chosen else "Throw it"
-        if st.button(label, key=attack.id, type="primary" if chosen else "secondary"):
+    with st.container(gap="xsmall"):
+        if st.button(
+            attack.title,
+            key=attack.id,
+            type="primary" if chosen else "secondary",
+            width="stretch",
+        ):
             _results().pop(attack.id, None)
             st.query_params["attack"] = attack.id
             st.rerun()
+        st.caption(attack.story)
 
 
 def _results() -> dict[str, trial.Trial]:

@@ -12,6 +12,7 @@ import streamlit as st
 import structlog
 import uvicorn
 from starlette.concurrency import run_in_threadpool
+from streamlit.runtime.pages_manager import PagesManager
 
 from plantid_core.errors import ConfigurationError, PlantIDError
 from plantid_core.settings import Settings, load_settings
@@ -57,6 +58,9 @@ async def lifespan(_: App) -> AsyncIterator[dict[str, object]]:
     """Open the workbench before the first visitor, and close it after the last."""
     settings = load_settings()
     configure_logging(settings.log_format, settings.log_level)
+    # Until the first run of app.py, Streamlit would serve pages/ by itself: a first visitor who
+    # follows a link to a page would get it without the app around it.
+    PagesManager.uses_pages_directory = False
     await run_in_threadpool(workbench)
     try:
         yield {}

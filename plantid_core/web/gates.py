@@ -23,7 +23,7 @@ _MB = 1e6
 _STYLE = """<style>
 .stMainBlockContainer{padding-top:3.5rem}
 .pid-gates{display:grid;grid-template-columns:repeat(auto-fit,minmax(6.4rem,1fr));gap:.5rem;
-list-style:none;margin:.6rem 0 1rem;padding:0}
+margin:.6rem 0 1rem}
 .pid-gate{border:1px solid rgba(128,128,128,.45);border-top-width:6px;border-radius:6px;
 padding:.45rem .55rem;min-height:5.6rem;margin:0}
 .pid-gate b{display:block}
@@ -86,9 +86,10 @@ def _gates(gates: Sequence[Gate]) -> str:
         else:
             kind, word, figures = "unreached", "– not reached", ""
         items.append(
-            f'<li class="pid-gate pid-{kind}"><b>{layer}</b><span>{word}</span>{figures}</li>'
+            f'<div role="listitem" class="pid-gate pid-{kind}">'
+            f"<b>{layer}</b><span>{word}</span>{figures}</div>"
         )
-    return f'<ol class="pid-gates" aria-label="The six gates">{"".join(items)}</ol>'
+    return f'<div role="list" class="pid-gates" aria-label="The six gates">{"".join(items)}</div>'
 
 
 def _before_and_after(trial: Trial) -> None:

@@ -35,11 +35,22 @@ def test_a_bomb_stops_at_the_header_gate(browser: Browser, app_url: str) -> None
     page.close()
 
 
+def test_a_link_to_the_page_brings_the_app_around_it(browser: Browser, app_url: str) -> None:
+    """Also the first visitor, who comes by a link, finds the way to the other pages."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(f"{app_url}/upload_lab")
+
+    page.get_by_role("link", name="Identify", exact=True).wait_for(timeout=60_000)
+
+    assert page.get_by_role("link", name="app", exact=True).count() == 0
+    page.close()
+
+
 def test_a_chosen_attack_is_in_the_address(browser: Browser, app_url: str) -> None:
     """Throwing an attack by its button puts it into the page's address."""
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.goto(f"{app_url}/upload_lab")
-    page.get_by_role("button", name="Throw it", exact=True).first.click()
+    page.get_by_role("button", name="photo.php.jpg", exact=True).click()
 
     assert gates(page)[:2] == ["✓ passed", "✕ refused"]
     assert "attack=php-inside" in page.url

@@ -56,7 +56,7 @@ BOMBS = (
         "jpeg-132-mpx",
         "Decompression bomb",
         "A 1.5 MB JPEG of 132 megapixels",
-        "Decoded, it takes half a gigabyte; it is complete and decodes without an error.",
+        "Decoded, it takes a hundred times its size; it is complete, and no decoder objects.",
         "reject",
         "field.jpg",
         lambda: flat_jpeg(11_489, 11_489),
