@@ -11,6 +11,7 @@ help:
 	@echo "make run        start the app and print its address"
 	@echo "make test       lint, types, import contract and the tests (about 5 minutes)"
 	@echo "make test-all   the same with full counts and long drills (up to 30 minutes)"
+	@echo "make bench      measure this machine (about ten minutes; let nothing else run)"
 	@echo "make lint       ruff, mypy and the import contract alone"
 	@echo "make lock       write requirements.lock anew from pyproject.toml"
 
@@ -35,8 +36,11 @@ test: lint
 test-all: lint
 	$(BIN)/python -m pytest
 
-bench notebooks: $(STAMP)
-	@echo "Nothing to do yet: there are no benchmarks and no notebooks."
+bench: $(STAMP)
+	$(BIN)/plantid bench all
+
+notebooks: $(STAMP)
+	@echo "Nothing to do yet: there are no notebooks."
 
 lock:
 	$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --no-annotate \

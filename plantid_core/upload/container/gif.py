@@ -22,24 +22,27 @@ def walk(data: bytes, gathering: Gathering) -> int:
     at = 13 + _table(flags)
     gathering.keep(0, at)
     control: tuple[int, int] | None = None
+    told: dict[int, int] = {}
     while (kind := data[at]) != _TRAILER:
         begin, label = at, data[at + 1]
         if kind == _IMAGE:
             at = _image(data, at, gathering)
-            if gathering.frames == 1:
-                if control:
-                    gathering.keep(*control)
-                gathering.keep(begin, at)
-            else:
+            if gathering.frames > 1:
                 gathering.carries("more pictures", at - begin)
+                continue
+            if control:
+                gathering.keep(*control)
+            gathering.keep(begin, at)
         elif kind == _EXTENSION:
             at = _sub_blocks(data, at + 2, gathering)
             if label == _GRAPHIC_CONTROL:
                 control = (begin, at)
             else:
-                gathering.carries(_LABELS.get(label, "application data"), at - begin)
+                told[label] = told.get(label, 0) + at - begin
         else:
             incomplete("something else stands where a block should begin")
+    for label, size in told.items():
+        gathering.carries(_LABELS.get(label, "application data"), size)
     gathering.parts.append(b";")
     return at + 1
 
@@ -62,7 +65,7 @@ def _sub_blocks(data: bytes, at: int, gathering: Gathering) -> int:
     while size := data[at]:
         steps += 1
         if steps > most:
-            gathering.too_many_segments(steps)
+            break
         at += 1 + size
     if steps > most:
         gathering.too_many_segments(steps)

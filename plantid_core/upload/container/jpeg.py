@@ -19,21 +19,27 @@ _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # DHT, JPG, DAC lie
 _PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _APPLICATIONS = {_APP1: "XMP", _APP13: "IPTC"}
 _ALONE = frozenset({0x00, _TEM, *range(0xD0, 0xD8)})  # stuffing, TEM, RSTn
+_TELLING = _FRAMES | {_SOI, _SOS}
+# Neither JFIF's segment nor Adobe's nor EXIF's is shorter, marker and length included.
+_SHORTEST = 16
+# Honest files have a few dozen (profiles and extended XMP come in parts); the rest is dropped unread.
+_MOST_LOOKED_AT = 500
+_IN_ENTROPY = frozenset({0x00, *range(0xD0, 0xD8)})
 # In entropy data FF is followed by 00 (stuffing) or D0-D7 (restart); all else is a marker, or fill.
 _EVENT = re.compile(rb"\xff[^\x00\xd0-\xd7]")
 _FILL = re.compile(rb"\xff+")
 
 
-def walk(data: bytes, gathering: Gathering) -> int:  # noqa: C901 - one loop, since a flood goes through it
+def walk(data: bytes, gathering: Gathering) -> int:  # noqa: C901, PLR0912 - one loop, since a flood goes through it
     """Gather a JPEG's facts; return the offset after its EOI."""
     most, steps, at, kept_to = gathering.policy.max_segments, 0, 2, 0
+    looked, comments, opaque = 0, 0, 0
     while True:
-        if gathering.scans:
-            at = _behind_entropy(data, at)
-        elif data[at] != _PREFIX:
-            incomplete("something else stands where a segment should begin")
+        if data[at] != _PREFIX or (gathering.scans and data[at + 1] in _IN_ENTROPY):
+            at = _behind_entropy(data, at, gathering)
         begin, code = at, data[at + 1]
         if code == _PREFIX:
+            steps += 1
             at = _behind_fill(data, at)
             code = data[at + 1]
         if code == _EOI:
@@ -48,15 +54,27 @@ def walk(data: bytes, gathering: Gathering) -> int:  # noqa: C901 - one loop, si
         if end < at + 4 or end > len(data):
             incomplete("a segment runs past the end of the file")
         if code < _APP0:
-            # Codes that no decoder knows are left for it to refuse.
-            _picture(code, data, at + 4, gathering)
-        elif (code == _COM or code <= _APP15) and not _needed(code, data, at + 4, end, gathering):
+            if code in _TELLING:
+                _picture(code, data, at + 4, gathering)
+        elif code == _COM or code <= _APP15:
+            looked += 1
+            if code == _COM:
+                comments += end - at - 4
+            elif end - at < _SHORTEST or looked > _MOST_LOOKED_AT:
+                opaque += end - at - 4
+            elif _needed(code, data, at + 4, end, gathering):
+                at = end
+                continue
             # Its fill bytes go with it: left behind, they would make a marker of what follows.
             if begin > kept_to:
                 gathering.keep(kept_to, begin)
             kept_to = end
         at = end
     gathering.segments = steps
+    if comments:
+        gathering.carries("comment", comments)
+    if opaque:
+        gathering.carries("application data", opaque)
     if not gathering.scans:
         incomplete("it holds no picture data")
     gathering.frame()
@@ -64,7 +82,9 @@ def walk(data: bytes, gathering: Gathering) -> int:  # noqa: C901 - one loop, si
     return at + 2
 
 
-def _behind_entropy(data: bytes, at: int) -> int:
+def _behind_entropy(data: bytes, at: int, gathering: Gathering) -> int:
+    if not gathering.scans:
+        incomplete("something else stands where a segment should begin")
     event = _EVENT.search(data, at)
     if event is None:
         incomplete("it has no end marker")
@@ -72,13 +92,18 @@ def _behind_entropy(data: bytes, at: int) -> int:
 
 
 def _behind_fill(data: bytes, at: int) -> int:
-    # A run of fill bytes is passed in one step: byte by byte, 10 MB of them take a second.
+    for following in range(at + 1, at + 9):
+        if data[following + 1] != _PREFIX:
+            return following
+    # A long run is passed in one step: byte by byte, 10 MB of them take a second.
     fill = _FILL.match(data, at)
     return fill.end() - 1 if fill else at
 
 
 def _picture(code: int, data: bytes, begin: int, gathering: Gathering) -> None:
     if code in _FRAMES:
+        if gathering.width:
+            incomplete("its size comes twice")
         height = data[begin + 1] << 8 | data[begin + 2]
         width = data[begin + 3] << 8 | data[begin + 4]
         gathering.progressive = gathering.progressive or code in _PROGRESSIVE
@@ -92,10 +117,7 @@ def _picture(code: int, data: bytes, begin: int, gathering: Gathering) -> None:
 
 
 def _needed(code: int, data: bytes, begin: int, end: int, gathering: Gathering) -> bool:
-    """Tell whether a decoder needs an APPn or COM segment for the colours; note what it holds."""
-    if code == _COM:
-        gathering.carries("comment", end - begin)
-        return False
+    """Tell whether a decoder needs an APPn segment for the colours; note what it holds."""
     if code == _APP0 and data[begin : begin + 5] == b"JFIF\0":
         return True
     if code == _APP14 and data[begin : begin + 5] == b"Adobe":

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from plantid_core.upload.container.header import Gathering
 
 _DECODED = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
-_FRAMES = frozenset({b"acTL", b"fcTL", b"fdAT"})
 _METADATA = {
     b"tEXt": "text",
     b"zTXt": "text",
@@ -24,14 +23,16 @@ _METADATA = {
     b"cICP": "colour profile",
     b"fdAT": "more pictures",
 }
+_FRAMES = frozenset({b"acTL", b"fcTL"})
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _CHUNK = struct.Struct(">I4s")
 
 
-def walk(data: bytes, gathering: Gathering) -> int:
+def walk(data: bytes, gathering: Gathering) -> int:  # noqa: C901, PLR0912 - one loop, since a flood goes through it
     """Gather a PNG's facts; return the offset after its IEND."""
-    most, steps, at, raw, packed = gathering.policy.max_segments, 0, 8, 0, 0
+    most, steps, at, raw, packed, others = gathering.policy.max_segments, 0, 8, 0, 0, 0
     length: int
+    told: dict[bytes, int] = {}
     gathering.keep(0, 8)
     while True:
         length, kind = _CHUNK.unpack_from(data, at)
@@ -51,10 +52,22 @@ def walk(data: bytes, gathering: Gathering) -> int:
                 packed += length
             elif kind == b"IHDR":
                 raw = _size(data, at + 8, length, gathering)
+        elif kind in told:
+            told[kind] += length
+        elif kind in _METADATA:
+            # Each may come once (12.1, table 7); of a flood, the first is read.
+            told[kind] = length
+            _profile_or_exif(kind, data[at + 8 : end - 4], gathering)
+        elif kind in _FRAMES:
+            _frames(kind, data, at + 8, gathering)
         else:
-            _ancillary(kind, data, at + 8, length, gathering)
+            others += length
         at = end
     gathering.segments = steps
+    for kind, size in told.items():
+        gathering.carries(_METADATA[kind], size)
+    if others:
+        gathering.carries("other chunks", others)
     if not packed:
         incomplete("it holds no picture data")
     gathering.unfolds(raw, packed, interlaced=data[28] == 1)
@@ -72,23 +85,22 @@ def _size(data: bytes, begin: int, length: int, gathering: Gathering) -> int:
     return (row + 1) * height
 
 
-def _ancillary(kind: bytes, data: bytes, begin: int, length: int, gathering: Gathering) -> None:
+def _frames(kind: bytes, data: bytes, begin: int, gathering: Gathering) -> None:
     if kind == b"acTL":
         gathering.promise_frames(*struct.unpack_from(">I", data, begin))
-    elif kind == b"fcTL":
-        width, height, x, y = struct.unpack_from(">4I", data, begin + 4)
-        gathering.frame()
-        gathering.extent(x + width, y + height)
-    elif kind == b"eXIf":
-        block = memoryview(data)[begin : begin + length]
-        exif = read_ifd0(block, gathering.policy.max_exif_entries)
+        return
+    width, height, x, y = struct.unpack_from(">4I", data, begin + 4)
+    gathering.frame()
+    gathering.extent(x + width, y + height)
+
+
+def _profile_or_exif(kind: bytes, body: bytes, gathering: Gathering) -> None:
+    if kind == b"eXIf":
+        exif = read_ifd0(memoryview(body), gathering.policy.max_exif_entries)
         gathering.orientation = exif.orientation
         if exif.has_place:
             gathering.carries("place", exif.place_bytes)
     elif kind == b"iCCP":
-        body = data[begin : begin + length]
         gathering.gamut = gamut_of_compressed(body, gathering.policy.max_icc_bytes)
     elif kind == b"cICP":
-        gathering.gamut = gamut_of_code_points(data[begin : begin + length])
-    if kind not in _FRAMES or kind == b"fdAT":
-        gathering.carries(_METADATA.get(kind, "other chunks"), length)
+        gathering.gamut = gamut_of_code_points(body)

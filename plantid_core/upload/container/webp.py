@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from plantid_core.upload.container.header import Gathering
 
 _CHUNK = struct.Struct("<4sI")
+_PICTURES = frozenset({b"VP8 ", b"VP8L", b"ALPH"})
+_METADATA = {b"EXIF": "EXIF", b"XMP ": "XMP", b"ICCP": "colour profile"}
 _ALPHA_FLAG = 0x10
 _FRAME_HEADER_BYTES = 16
 
@@ -62,39 +64,47 @@ def _rebuild(picture: _Picture, gathering: Gathering) -> None:
     gathering.parts.extend(picture.parts)
 
 
-def _chunks(
+def _chunks(  # noqa: C901 - one loop, since a flood goes through it
     data: bytes, at: int, end: int, gathering: Gathering, into: _Picture
 ) -> _Picture | None:
     """Walk a list of chunks; return the first frame of an animation, if there is one."""
-    first, most = None, gathering.policy.max_segments
+    first, most, others = None, gathering.policy.max_segments, 0
+    steps = gathering.segments
     while at + 8 <= end:
         kind, length = _CHUNK.unpack_from(data, at)
         begin, after = at + 8, at + 8 + length
         if after > end:
             incomplete("a chunk runs past the end of the file")
-        gathering.segments += 1
-        if gathering.segments > most:
-            gathering.too_many_segments(gathering.segments)
-        if kind in {b"VP8 ", b"VP8L", b"ALPH"}:
-            _bitstream(kind, data, at, after, gathering, into)
+        steps += 1
+        if steps > most:
+            gathering.too_many_segments(steps)
+        if kind in _PICTURES:
+            # Only the first picture is used.
+            if not into.width:
+                _bitstream(kind, data, at, after, gathering, into)
         elif kind == b"ANMF":
+            gathering.segments = steps
             frame = _frame(data, begin, after, gathering)
+            steps = gathering.segments
             if first is not None:
                 gathering.carries("more pictures", length)
             first = first or frame
         elif kind == b"VP8X":
             gathering.extent(1 + _uint24(data, begin + 4), 1 + _uint24(data, begin + 7))
-        else:
+        elif kind in _METADATA:
             _metadata(kind, data, begin, after, gathering)
+        elif kind != b"ANIM":
+            others += length
         at = after + (length & 1)
+    gathering.segments = steps
+    if others:
+        gathering.carries("other chunks", others)
     return first
 
 
 def _bitstream(
     kind: bytes, data: bytes, at: int, after: int, gathering: Gathering, into: _Picture
 ) -> None:
-    if into.width:
-        return  # only the first picture is used
     chunk = ((at, after), bytes(after - at & 1))
     if kind == b"ALPH":
         into.parts, into.has_alpha = chunk, True
@@ -135,19 +145,20 @@ def _frame(data: bytes, begin: int, after: int, gathering: Gathering) -> _Pictur
 
 
 def _metadata(kind: bytes, data: bytes, begin: int, after: int, gathering: Gathering) -> None:
-    name = {b"EXIF": "EXIF", b"XMP ": "XMP", b"ICCP": "colour profile"}.get(kind, "other chunks")
-    if kind == b"EXIF":
+    name = _METADATA[kind]
+    # Each may come once (2.7.1.4, 2.7.1.5); of a flood, the first is read.
+    first = name not in gathering.sizes
+    gathering.carries(name, after - begin)
+    if first and kind == b"EXIF":
         block = memoryview(data)[begin:after]
         skip = 6 if bytes(block[:6]) == b"Exif\0\0" else 0
         exif = read_ifd0(block[skip:], gathering.policy.max_exif_entries)
         gathering.orientation = exif.orientation
         if exif.has_place:
             gathering.carries("place", exif.place_bytes)
-    elif kind == b"ICCP":
+    elif first and kind == b"ICCP":
         most = gathering.policy.max_icc_bytes
         gathering.gamut = gamut_of_profile(data[begin : min(after, begin + most)])
-    if kind != b"ANIM":
-        gathering.carries(name, after - begin)
 
 
 def _uint24(data: bytes, at: int) -> int:

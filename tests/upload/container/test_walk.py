@@ -165,7 +165,12 @@ def test_frame_smaller_than_its_canvas_has_a_place_on_it() -> None:
 def test_thumbnails_and_other_pictures_are_dropped() -> None:
     """A JFIF extension, a maker's note and a second picture do not reach the decoder."""
     data = quadrants()
-    data = data[:2] + segment(0xE0, b"JFXX\0\x10" + data) + segment(0xE2, b"MPF\0x") + data[2:]
+    data = (
+        data[:2]
+        + segment(0xE0, b"JFXX\0\x10" + data)
+        + segment(0xE2, b"MPF\0" + bytes(20))
+        + data[2:]
+    )
 
     header = walk(data, "JPEG", POLICY)
 
@@ -244,7 +249,7 @@ def test_fill_before_a_dropped_segment_makes_no_new_marker() -> None:
     again = walk(header.stripped(spliced), "JPEG", POLICY)
 
     assert header.metadata == ("comment",)
-    assert (again.embedded, again.segments) == ((), header.segments - 1)
+    assert again.embedded == ()
 
 
 @pytest.mark.parametrize("format_name", FORMATS)

@@ -167,6 +167,8 @@ def test_worker_can_open_nothing_and_knows_no_key(
     assert rows["Max address space"][:2] == [str(Policy().worker_bytes)] * 2
     assert b"planted-secret" not in Path(f"/proc/{worker}/environ").read_bytes()
     assert os.getpriority(os.PRIO_PROCESS, worker) == 19
+    group = Path(f"/proc/{worker}/autogroup")
+    assert not group.exists() or group.read_text().endswith("nice 19\n")
 
 
 def test_reserved_lane_answers_while_bulk_is_stuck(
