@@ -17,11 +17,12 @@ _TEM, _SOI, _EOI, _SOS, _COM = 0x01, 0xD8, 0xD9, 0xDA, 0xFE
 _APP0, _APP1, _APP2, _APP13, _APP14, _APP15 = 0xE0, 0xE1, 0xE2, 0xED, 0xEE, 0xEF
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # DHT, JPG, DAC lie among the SOF codes
 _PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
-_APPLICATIONS = {_APP1: "XMP", _APP13: "IPTC"}
-_ALONE = frozenset({0x00, _TEM, *range(0xD0, 0xD8)})  # stuffing, TEM, RSTn
+_NAMES = {_APP1: "XMP", _APP13: "IPTC"}
+_APPLICATIONS = frozenset(range(_APP0, _APP15 + 1))
+_ALONE = frozenset({0x00, _TEM, *range(0xD0, 0xD8), _EOI})  # stuffing, TEM, RSTn
 _TELLING = _FRAMES | {_SOI, _SOS}
-# Neither JFIF's segment nor Adobe's nor EXIF's is shorter, marker and length included.
-_SHORTEST = 16
+# Neither JFIF's segment nor Adobe's nor EXIF's is shorter.
+_SHORTEST = 14
 # Honest files have a few dozen (profiles and extended XMP come in parts); the rest is dropped unread.
 _MOST_LOOKED_AT = 500
 _IN_ENTROPY = frozenset({0x00, *range(0xD0, 0xD8)})
@@ -32,58 +33,61 @@ _FILL = re.compile(rb"\xff+")
 
 def walk(data: bytes, gathering: Gathering) -> int:  # noqa: C901, PLR0912 - one loop, since a flood goes through it
     """Gather a JPEG's facts; return the offset after its EOI."""
-    most, steps, at, kept_to = gathering.policy.max_segments, 0, 2, 0
-    looked, comments, opaque = 0, 0, 0
+    most, size, steps, at, kept_to = gathering.policy.max_segments, len(data), 0, 2, 0
+    looked = comments = opaque = 0
+    in_scan = False
     while True:
-        if data[at] != _PREFIX or (gathering.scans and data[at + 1] in _IN_ENTROPY):
-            at = _behind_entropy(data, at, gathering)
+        if data[at] != _PREFIX or (in_scan and data[at + 1] in _IN_ENTROPY):
+            at = _behind_entropy(data, at, in_scan=in_scan)
         begin, code = at, data[at + 1]
         if code == _PREFIX:
             steps += 1
             at = _behind_fill(data, at)
             code = data[at + 1]
-        if code == _EOI:
-            break
         steps += 1
         if steps > most:
             gathering.too_many_segments(steps)
         if code in _ALONE:
+            if code == _EOI:
+                break
             at += 2
             continue
-        end = at + 2 + (data[at + 2] << 8 | data[at + 3])
-        if end < at + 4 or end > len(data):
+        length = data[at + 2] << 8 | data[at + 3]
+        end = at + 2 + length
+        if length < 2 or end > size:  # noqa: PLR2004 - it counts itself
             incomplete("a segment runs past the end of the file")
-        if code < _APP0:
+        if code == _COM:
+            comments += length - 2
+        elif code not in _APPLICATIONS:
             if code in _TELLING:
                 _picture(code, data, at + 4, gathering)
-        elif code == _COM or code <= _APP15:
+                in_scan = in_scan or code == _SOS
+            at = end
+            continue
+        elif length < _SHORTEST or looked >= _MOST_LOOKED_AT:
+            opaque += length - 2
+        else:
             looked += 1
-            if code == _COM:
-                comments += end - at - 4
-            elif end - at < _SHORTEST or looked > _MOST_LOOKED_AT:
-                opaque += end - at - 4
-            elif _needed(code, data, at + 4, end, gathering):
+            if _needed(code, data, at + 4, end, gathering):
                 at = end
                 continue
-            # Its fill bytes go with it: left behind, they would make a marker of what follows.
-            if begin > kept_to:
-                gathering.keep(kept_to, begin)
-            kept_to = end
-        at = end
+        # Its fill bytes go with it: left behind, they would make a marker of what follows.
+        if begin > kept_to:
+            gathering.keep(kept_to, begin)
+        at = kept_to = end
     gathering.segments = steps
-    if comments:
-        gathering.carries("comment", comments)
-    if opaque:
-        gathering.carries("application data", opaque)
-    if not gathering.scans:
+    for kind, dropped in (("comment", comments), ("application data", opaque)):
+        if dropped:
+            gathering.carries(kind, dropped)
+    if not in_scan:
         incomplete("it holds no picture data")
     gathering.frame()
     gathering.keep(kept_to, at + 2)
     return at + 2
 
 
-def _behind_entropy(data: bytes, at: int, gathering: Gathering) -> int:
-    if not gathering.scans:
+def _behind_entropy(data: bytes, at: int, *, in_scan: bool) -> int:
+    if not in_scan:
         incomplete("something else stands where a segment should begin")
     event = _EVENT.search(data, at)
     if event is None:
@@ -142,5 +146,5 @@ def _embedded(code: int, data: bytes, begin: int, end: int, gathering: Gathering
     elif code == _APP2 and data[begin : begin + 4] == b"MPF\0":
         kind = "more pictures"
     else:
-        kind = _APPLICATIONS.get(code, kind)
+        kind = _NAMES.get(code, kind)
     gathering.carries(kind, size)

@@ -33,7 +33,7 @@ def walk(data: bytes, gathering: Gathering) -> int:  # noqa: C901, PLR0912 - one
     most, steps, at, raw, packed, others = gathering.policy.max_segments, 0, 8, 0, 0, 0
     length: int
     told: dict[bytes, int] = {}
-    gathering.keep(0, 8)
+    kept_from, kept_to = 0, 8
     while True:
         length, kind = _CHUNK.unpack_from(data, at)
         end = at + 12 + length
@@ -45,11 +45,14 @@ def walk(data: bytes, gathering: Gathering) -> int:  # noqa: C901, PLR0912 - one
         if (kind == b"IHDR") != (at == 8):  # noqa: PLR2004 - the signature's length
             incomplete("its size does not come first, or comes twice")
         if kind in _DECODED:
-            gathering.keep(at, end)
-            if kind == b"IEND":
-                break
+            if at != kept_to:
+                gathering.keep(kept_from, kept_to)
+                kept_from = at
+            kept_to = end
             if kind == b"IDAT":
                 packed += length
+            elif kind == b"IEND":
+                break
             elif kind == b"IHDR":
                 raw = _size(data, at + 8, length, gathering)
         elif kind in told:
@@ -64,6 +67,7 @@ def walk(data: bytes, gathering: Gathering) -> int:  # noqa: C901, PLR0912 - one
             others += length
         at = end
     gathering.segments = steps
+    gathering.keep(kept_from, kept_to)
     for kind, size in told.items():
         gathering.carries(_METADATA[kind], size)
     if others:
