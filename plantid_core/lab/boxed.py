@@ -37,14 +37,15 @@ def run_seed(
     upload: Upload, *, wall_s: float = WALL_S, memory_bytes: int = MEMORY_BYTES
 ) -> SeedVerdict:
     """Judge a file by the usual validator, within ``wall_s`` seconds and ``memory_bytes``."""
-    name = os.fsencode(upload.filename).hex()
     command = module_command(
-        "plantid_core.lab.seed_upload", name, str(memory_bytes), str(int(wall_s) + 1)
+        "plantid_core.lab.seed_upload", str(memory_bytes), str(int(wall_s) + 1)
     )
+    # As JSON and not as an argument: a hostile name may hold a NUL, or be longer than those may be.
+    head = json.dumps({"filename": upload.filename}).encode() + b"\n"
     try:
         done = subprocess.run(  # noqa: S603 - our own module
             command,
-            input=upload.data,
+            input=head + upload.data,
             capture_output=True,
             timeout=wall_s,
             check=False,
@@ -55,6 +56,6 @@ def run_seed(
     if done.returncode:
         word = signal.Signals(-done.returncode).name if done.returncode < 0 else "an error"
         return SeedVerdict("crash", None, f"its process ended with {word}", 0.0, 0)
-    head, _, output = done.stdout.partition(b"\n")
-    found = json.loads(head)
+    answer, _, output = done.stdout.partition(b"\n")
+    found = json.loads(answer)
     return SeedVerdict(**found, output=output or None)

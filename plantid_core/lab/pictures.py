@@ -112,13 +112,6 @@ def _passes(width: int, height: int) -> list[tuple[int, int]]:
     ]
 
 
-def zeros(megabytes: int) -> bytes:
-    """Return so many megabytes of zeros, deflated."""
-    packer = zlib.compressobj(9)
-    block = bytes(1_000_000)
-    return b"".join(packer.compress(block) for _ in range(megabytes)) + packer.flush()
-
-
 def gif_frame(left: int = 0, top: int = 0, width: int = 1, height: int = 1) -> bytes:
     """Return one GIF frame; its data hold a single pixel, whatever its size."""
     return b"\x2c" + struct.pack("<HHHHB", left, top, width, height, 0) + b"\x02\x02\x44\x01\x00"

@@ -3,18 +3,19 @@
 It stands beside our chain for comparison, in our own words and with its own faults: the name and
 the type are never compared, the size is looked at last, the picture is decoded before its
 dimensions are known, every format of the image library is welcome, and a re-encode keeps comments.
-``python -m plantid_core.lab.seed_upload NAME`` runs it over standard input, within limits.
+``python -m plantid_core.lab.seed_upload`` runs it over standard input, within limits: a line of JSON
+with the file's name, then the file. It answers alike: a line with the verdict, then the clean copy.
 """
 
 from __future__ import annotations
 
 import io
 import json
-import os
 import resource
 import sys
 import time
 import warnings
+from pathlib import PurePosixPath
 
 from plantid_core.upload import sniff
 
@@ -38,7 +39,7 @@ def validate(data: bytes, filename: str) -> None:
     """Check a file in the usual order; raises `SeedRejected`."""
     from PIL import Image
 
-    extension = filename.rpartition(".")[2].lower()
+    extension = PurePosixPath(filename).suffix[1:].lower()
     if extension not in EXTENSIONS:
         raise SeedRejected("name", f"File extension {extension!r} is not allowed.")
     magic = sniff.libmagic()
@@ -76,29 +77,35 @@ def admit(data: bytes, filename: str) -> bytes:
     return sanitise(data)
 
 
-def _boxed(filename: str, memory_bytes: int, cpu_seconds: int) -> None:
-    """Judge standard input within limits; write a JSON line and the output to standard output."""
+def _boxed(memory_bytes: int, cpu_seconds: int) -> None:
+    """Judge standard input within limits; write the answer to standard output."""
     from plantid_core.upload.isolation.peak import PeakMemory
 
     meter = PeakMemory()
-    data = sys.stdin.buffer.read()
     _warm_up()
     for limit, value in (
         (resource.RLIMIT_AS, memory_bytes),
         (resource.RLIMIT_CPU, cpu_seconds),
+        (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_CORE, 0),
     ):
         resource.setrlimit(limit, (value, value))
+    filename = json.loads(sys.stdin.buffer.readline())["filename"]
+    data = sys.stdin.buffer.read()
     answer: dict[str, object] = {"verdict": "accept", "layer": None, "reason": ""}
     output = b""
+    # All but libmagic's own errors are turned into a refusal before the re-encode.
+    layer = "type"
     meter.begin()
     begin = time.perf_counter()
     try:
-        output = admit(data, filename)
+        validate(data, filename)
+        layer = "re-encode"
+        output = sanitise(data)
     except SeedRejected as rejected:
         answer = {"verdict": "reject", "layer": rejected.layer, "reason": str(rejected)}
     except Exception as fault:  # noqa: BLE001 - what it lets through is what is to be shown
-        answer = {"verdict": "crash", "layer": "re-encode", "reason": f"{type(fault).__name__}"}
+        answer = {"verdict": "crash", "layer": layer, "reason": type(fault).__name__}
     answer |= {"ms": (time.perf_counter() - begin) * 1e3, "peak_bytes": meter.taken()}
     sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n" + output)
 
@@ -115,4 +122,4 @@ def _warm_up() -> None:
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    _boxed(os.fsdecode(bytes.fromhex(sys.argv[1])), int(sys.argv[2]), int(sys.argv[3]))
+    _boxed(int(sys.argv[1]), int(sys.argv[2]))

@@ -49,7 +49,7 @@ def format_of_name(filename: str, policy: Policy) -> str:
     if "." in filename and not filename.rpartition(".")[0].strip(" ."):
         raise reject("name_stem", value=length)
     parts = filename.lower().split(".")
-    if parts[-1] not in FORMAT_OF_EXTENSION:
+    if len(parts) == 1 or parts[-1] not in FORMAT_OF_EXTENSION:
         shown = f".{parts[-1][:10]}" if len(parts) > 1 else "no extension"
         raise reject("extension", limit=", ".join(FORMAT_OF_EXTENSION), value=shown)
     inner = EXECUTABLE_EXTENSIONS.intersection(parts[1:-1])

@@ -127,6 +127,7 @@ def test_sixteen_bit_grey_keeps_its_brightness() -> None:
         ("a\\b.jpg", "name_path"),
         (".jpg", "name_stem"),
         ("leaf", "extension"),
+        ("jpg", "extension"),
         ("leaf.svg", "extension"),
         ("leaf.jpg.", "extension"),
         ("malicious.php.jpg", "double_extension"),

@@ -33,7 +33,7 @@ print(magic.version() if magic else None, "pylibmagic" in open("/proc/self/maps"
 """
 
 
-@given(st.text(max_size=300))
+@given(st.text(max_size=300) | st.sampled_from(["jpg", "PNG", ".gif", " .webp", "a.b.jpeg"]))
 def test_any_name_promises_a_format_or_is_refused(name: str) -> None:
     """No name makes the rule stumble; a promised format has its extension last."""
     try:
@@ -43,6 +43,7 @@ def test_any_name_promises_a_format_or_is_refused(name: str) -> None:
         assert name not in str(refused) or len(name) < 12
     else:
         assert name.lower().endswith((".jpg", ".jpeg", ".png", ".webp", ".gif"))
+        assert name.rpartition(".")[0].strip(" .")
         assert promised in {"JPEG", "PNG", "WEBP", "GIF"}
 
 

@@ -6,7 +6,9 @@ import struct
 
 from PIL import Image
 
-from plantid_core.lab.attacks.attack import Attack
+from plantid_core.lab.attacks.attack import MARK, Attack
+from plantid_core.lab.attacks.black import black_png, deflated_zeros
+from plantid_core.lab.attacks.comment import gif_commented
 from plantid_core.lab.pictures import (
     chunk,
     encode,
@@ -14,12 +16,10 @@ from plantid_core.lab.pictures import (
     gif_frame,
     gif_head,
     many_scans,
-    png,
     quadrants,
     riff,
     segment,
     with_chunk,
-    zeros,
 )
 from plantid_core.upload.policy import MIB
 
@@ -33,13 +33,6 @@ def _webp_canvas() -> bytes:
 
 def _progressive(side: int) -> bytes:
     return encode(Image.new("RGB", (side, side), "white"), "JPEG", progressive=True)
-
-
-def _commented(gif: bytes, text: bytes) -> bytes:
-    blocks = b"".join(
-        bytes([len(text[at : at + 255])]) + text[at : at + 255] for at in range(0, len(text), 255)
-    )
-    return gif[:-1] + b"\x21\xfe" + blocks + b"\0" + gif[-1:]
 
 
 BOMBS = (
@@ -68,7 +61,7 @@ BOMBS = (
         "Each side is allowed, their product is not; the image library only warns.",
         "reject",
         "field.png",
-        lambda: png(9_990, 9_990),
+        lambda: black_png(9_990, 9_990),
     ),
     Attack(
         "png-30k",
@@ -77,7 +70,7 @@ BOMBS = (
         "900 megapixels in a hundred kilobytes.",
         "reject",
         "field.png",
-        lambda: png(30_000, 30_000, colour=0, depth=1),
+        lambda: black_png(30_000, 30_000, colour=0, depth=1),
     ),
     Attack(
         "png-deep",
@@ -86,7 +79,7 @@ BOMBS = (
         "Inside every limit of area; its depth makes it eight times as heavy.",
         "reject",
         "deep.png",
-        lambda: png(10_000, 8_900, colour=6, depth=16, interlaced=True),
+        lambda: black_png(10_000, 8_900, colour=6, depth=16, interlaced=True),
     ),
     Attack(
         "webp-canvas",
@@ -196,7 +189,7 @@ BOMBS = (
         "Nobody needs the text: it is never inflated, and the picture is fine.",
         "accept",
         "note.png",
-        lambda: with_chunk(quadrants("PNG"), b"zTXt", b"note\0\0" + zeros(200)),
+        lambda: with_chunk(quadrants("PNG"), b"zTXt", b"note\0\0" + deflated_zeros(200_000_000)),
     ),
     Attack(
         "gif-comment",
@@ -205,6 +198,6 @@ BOMBS = (
         "Copied into a JPEG's comment, which holds 64 kB at most, it breaks the writer.",
         "accept",
         "note.gif",
-        lambda: _commented(quadrants("GIF"), b"PAYLOAD " * 75_000),
+        lambda: gif_commented(quadrants("GIF"), (MARK + b" ") * 75_000),
     ),
 )

@@ -43,6 +43,15 @@ DISGUISES = (
         quadrants,
     ),
     Attack(
+        "line-break-name",
+        "Null byte injection",
+        "leaf␍␊.jpg",
+        "A line break in the name begins a header or a log line of the sender's own.",
+        "reject",
+        "leaf\r\nX-Injected: yes.jpg",
+        quadrants,
+    ),
+    Attack(
         "php-last",
         "Double extension",
         "photo.jpg.php",

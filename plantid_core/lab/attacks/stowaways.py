@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import zipfile
 
 import numpy as np
 from PIL import ExifTags, Image
 
 from plantid_core.lab.attacks.attack import MARK, Attack
+from plantid_core.lab.attacks.comment import gif_commented
 from plantid_core.lab.pictures import encode, quadrants, with_chunk
 
 _SCRIPT = b"<?php // " + MARK + b" ?><script>/*" + MARK + b"*/</script>"
@@ -38,7 +40,7 @@ def _turned() -> bytes:
 
 def _hidden() -> bytes:
     pixels = np.zeros((240, 320, 4), np.uint8)
-    pixels[..., 0] = 255
+    pixels[..., 0] = pixels[..., 3] = 255
     pixels[60:180, 80:240, 3] = 0
     return encode(Image.fromarray(pixels), "PNG")
 
@@ -47,6 +49,16 @@ def _grey16() -> bytes:
     ramp = np.linspace(20_000, 32_000, 320, dtype=np.uint16)
     return encode(Image.fromarray(np.tile(ramp, (240, 1))), "PNG")
 
+
+def _archive() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("index.php", _SCRIPT)
+    return buffer.getvalue()
+
+
+# The head of a photo, up to the first length of a table that never comes.
+_CUT_TABLE = b"\xff\xd8\xff\xe0\x00\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0\xff\xdb\0\x43"
 
 STOWAWAYS = (
     Attack(
@@ -57,6 +69,15 @@ STOWAWAYS = (
         "accept",
         "leaf.jpg",
         lambda: quadrants(comment=_SCRIPT),
+    ),
+    Attack(
+        "gif-script-comment",
+        "Embedded scripts",
+        "A GIF with PHP and JavaScript in its comment",
+        "The same by another door: converted to a JPEG, the comment comes along.",
+        "accept",
+        "leaf.gif",
+        lambda: gif_commented(quadrants("GIF"), _SCRIPT),
     ),
     Attack(
         "exif-script",
@@ -92,7 +113,7 @@ STOWAWAYS = (
         "Behind the end marker a decoder looks at nothing, and a web server may look at everything.",
         "accept",
         "leaf.jpg",
-        lambda: quadrants() + b"PK\x03\x04" + _SCRIPT * 50,
+        lambda: quadrants() + _archive(),
     ),
     Attack(
         "tail-html",
@@ -111,6 +132,15 @@ STOWAWAYS = (
         "reject",
         "leaf.jpg",
         lambda: quadrants()[: len(quadrants()) // 2],
+    ),
+    Attack(
+        "cut-table",
+        "Truncation",
+        "The first 24 bytes of a JPEG",
+        "Often given as the smallest valid JPEG; it ends inside a table, and holds no picture.",
+        "reject",
+        "valid.jpg",
+        lambda: _CUT_TABLE,
     ),
     Attack(
         "turned",
