@@ -140,7 +140,7 @@ class _Attack:
 
 def _verdict(upload: Upload) -> str:
     try:
-        found = shared_pool().examine(upload.data, upload.filename, Policy(), "bulk")
+        found = shared_pool().examine(upload.data, upload.filename, Policy())
     except UploadRejected as rejected:
         return rejected.code
     return "reject" if found.rejected else "accept"

@@ -97,7 +97,7 @@ def _judge(path: Path) -> Line:
     policy = Policy()
     try:
         upload = files.read(path, policy)
-        found = shared_pool().examine(upload.data, upload.filename, policy, "bulk")
+        found = shared_pool().examine(upload.data, upload.filename, policy)
     except UploadRejected as rejected:
         return _line(path, rejected)
     return _line(path, found.rejected, found)

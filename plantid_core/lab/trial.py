@@ -77,7 +77,7 @@ def run(upload: Upload, *, hostile: bool) -> Trial:
         usual = executor.submit(run_seed, upload)
         ours, failure = None, None
         try:
-            ours = shared_pool().examine(upload.data, upload.filename, Policy(), "single")
+            ours = shared_pool().examine(upload.data, upload.filename, Policy())
         except UploadRejected as rejected:
             failure = rejected
         return Trial(len(upload.data), ours, failure, usual.result(), hostile)

@@ -76,8 +76,8 @@ class Pool:
             raise reject("decode_crashed", value="no picture came back")
         return Picture(blobs[0], blobs[1] if len(blobs) > 1 else None)
 
-    def examine(self, data: bytes, filename: str, policy: Policy, lane: Lane) -> Examination:
-        """Run the whole chain in a worker, with what each gate cost there.
+    def examine(self, data: bytes, filename: str, policy: Policy) -> Examination:
+        """Run the whole chain in a worker of the bulk lane, with what each gate cost there.
 
         A file over the size limit is not even handed to it. A refusal is part of what is returned;
         raises `UploadRejected` where the worker failed.
@@ -90,7 +90,7 @@ class Pool:
         head: Head = {"work": "examine", "filename": filename, "policy": asdict(policy)}
         begin = time.perf_counter()
         try:
-            answer, blobs = self._ask(head, data, policy, lane)
+            answer, blobs = self._ask(head, data, policy, "bulk")
             found = report.as_examination(answer, blobs, policy)
         except BrokenLink as fault:
             failed = reject("decode_crashed", value=str(fault))

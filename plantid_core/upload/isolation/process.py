@@ -22,6 +22,19 @@ _MOST_REPLY_BYTES = 256 * 1024 * 1024
 _INHERITED = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONHOME", "TMPDIR")
 
 
+# glibc raises its threshold after the first large picture, and would keep all later ones' memory.
+_ALLOCATOR = {
+    "MALLOC_MMAP_THRESHOLD_": "1048576",
+    "MALLOC_TRIM_THRESHOLD_": "1048576",
+    "MALLOC_ARENA_MAX": "1",
+}
+
+
+def _environment() -> dict[str, str]:
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    return {**inherited, **_ALLOCATOR, "PYTHONPATH": python_path(), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
 class WorkerProcess:
     """Used by one thread at a time. Raises OSError or `wire.BrokenLink` where it does not start."""
 
@@ -34,8 +47,7 @@ class WorkerProcess:
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                env={name: os.environ[name] for name in _INHERITED if name in os.environ}
-                | {"PYTHONPATH": python_path(), "PYTHONDONTWRITEBYTECODE": "1"},
+                env=_environment(),
                 start_new_session=True,  # no Ctrl-C of the terminal: the server ends its workers
             )
         self._link = ours

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from processes import until
+from profiles import P3, matrix_profile
 
 from plantid_core.errors import UploadRejected
 from plantid_core.lab.pictures import png
+from plantid_core.lab.pictures import quadrants as any_quadrants
 from plantid_core.upload import Policy
 from plantid_core.upload.chain import inspect
 from plantid_core.upload.decode.plan import Plan
@@ -81,6 +83,13 @@ def test_worker_gives_what_this_process_would(pool: Pool, quadrants: Callable[..
     picture = decode(pool, data)
 
     assert picture == sanitise(header.stripped(data), Plan.of(header, Policy()))
+
+
+def test_worker_converts_wide_colours(pool: Pool) -> None:
+    """What a worker needs for a rarer kind of picture, it needs no file for."""
+    data = any_quadrants("PNG", icc_profile=matrix_profile(P3))
+
+    assert decode(pool, data, "leaf.png").jpeg
 
 
 def test_killed_worker_costs_its_own_file_only(
@@ -233,7 +242,7 @@ def test_closed_pool_refuses_kindly(pool: Pool, quadrants: Callable[..., bytes])
 
 def test_examination_tells_every_gate(pool: Pool, quadrants: Callable[..., bytes]) -> None:
     """A worker can run the whole chain, and says what each gate cost."""
-    found = pool.examine(quadrants(comment=b"hello"), "leaf.jpg", Policy(), "bulk")
+    found = pool.examine(quadrants(comment=b"hello"), "leaf.jpg", Policy())
 
     assert [gate.layer for gate in found.gates] == [
         "size", "name", "type", "header", "decode", "re-encode",
@@ -246,7 +255,7 @@ def test_examination_tells_every_gate(pool: Pool, quadrants: Callable[..., bytes
 
 def test_examination_ends_at_the_gate_that_refuses(pool: Pool) -> None:
     """Of a refused file, the gates before are told, and the one that refused."""
-    found = pool.examine(b"%PDF-1.4\n", "leaf.jpg", Policy(), "bulk")
+    found = pool.examine(b"%PDF-1.4\n", "leaf.jpg", Policy())
 
     assert [(gate.layer, gate.passed) for gate in found.gates] == [
         ("size", True), ("name", True), ("type", False),
