@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from plantid_core.upload.isolation.wire import Head
 
 _MOST_REQUEST_BYTES = 1 << 30
+_LARGE_BYTES = 128 * 1024 * 1024
 # A picture of each format, as small as they come: to encode them here would cost more memory.
 SPECKS = {
     name: base64.b64decode(text)
@@ -52,6 +53,9 @@ def main(address_space: int, lane: str) -> None:
             limits.arm_processor_time(int(cast("int", head["cpu_seconds"])))
             answer, pictures = _answer(head, blobs[0], meter)
             wire.send(link, answer, *pictures)
+            if meter.total() > _LARGE_BYTES:
+                del blobs, pictures
+                limits.give_back_memory()
 
 
 def _answer(head: Head, data: bytes, meter: PeakMemory) -> tuple[Head, list[bytes]]:

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 from processes import until
 from profiles import P3, matrix_profile
@@ -147,6 +148,14 @@ def test_memory_beyond_the_bound_is_refused(slow: bytes) -> None:
     assert (verdict.code, verdict.layer) == ("decode_memory", "decode")
     assert len(pool.pids()) == 1
     pool.close()
+
+
+def test_memory_of_a_large_picture_is_given_back(pool: Pool, slow: bytes) -> None:
+    """A worker that has decoded a very large picture is small again."""
+    decode(pool, slow, "leaf.png")
+    [worker] = pool.pids()
+
+    assert until(lambda: psutil.Process(worker).memory_info().rss < 100_000_000)
 
 
 def test_processor_time_beyond_the_bound_is_refused(pool: Pool) -> None:
