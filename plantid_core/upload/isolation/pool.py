@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import math
 import os
 import signal
 import threading
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 Lane = Literal["single", "bulk"]
 
+_IN_A_ROW_S = 0.5
 _WAIT_S: dict[Lane, float] = {"single": 20.0, "bulk": 600.0}
 
 
@@ -39,7 +41,8 @@ class Pool:
     """Workers, started as they are needed and replaced when they die; safe from any thread.
 
     ``single`` uploads have workers of their own and may borrow idle ones of the other lane;
-    ``bulk`` work keeps to its own, which run at the lowest precedence (nice 19).
+    ``bulk`` work keeps to its own, which run at the lowest precedence (nice 19). A thread that
+    comes back within half a second is sending many: it gets a bulk worker while there is one.
     """
 
     def __init__(self, *, single: int = 1, bulk: int | None = None) -> None:
@@ -48,6 +51,7 @@ class Pool:
         self._idle: dict[Lane, list[WorkerProcess]] = {"single": [], "bulk": []}
         self._workers: weakref.WeakSet[WorkerProcess] = weakref.WeakSet()
         self._condition = threading.Condition()
+        self._caller = threading.local()
         self._closed = False
         self._replaced = 0
         _pools.add(self)
@@ -159,7 +163,7 @@ class Pool:
 
     def _taken(self, lane: Lane, policy: Policy) -> WorkerProcess:
         until = time.monotonic() + _WAIT_S[lane]
-        lanes: tuple[Lane, ...] = ("single", "bulk") if lane == "single" else ("bulk",)
+        lanes = self._lanes(lane)
         with self._condition:
             while True:
                 if self._closed:
@@ -180,6 +184,14 @@ class Pool:
                 break
         return self._start(name, policy)
 
+    def _lanes(self, lane: Lane) -> tuple[Lane, ...]:
+        """Return the lanes that may serve this thread, the preferred one first."""
+        if lane == "bulk":
+            return ("bulk",)
+        last = getattr(self._caller, "last", -math.inf)
+        in_a_row = time.monotonic() - last < _IN_A_ROW_S
+        return ("bulk", "single") if in_a_row else ("single", "bulk")
+
     def _start(self, lane: Lane, policy: Policy) -> WorkerProcess:
         try:
             worker = WorkerProcess(policy.worker_bytes, lane)
@@ -192,6 +204,7 @@ class Pool:
         return worker
 
     def _give_back(self, worker: WorkerProcess) -> None:
+        self._caller.last = time.monotonic()
         with self._condition:
             if worker.alive and not self._closed:
                 self._idle[_lane(worker)].append(worker)

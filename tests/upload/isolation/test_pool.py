@@ -63,6 +63,14 @@ def refusal(pool: Pool, data: bytes, policy: Policy) -> UploadRejected:
     return caught.value
 
 
+def warm(pool: Pool) -> int:
+    """Start the reserved worker from another thread, so that it serves ours; return its id."""
+    with ThreadPoolExecutor(1) as executor:
+        executor.submit(pool.warm_up).result()
+    [worker] = pool.pids()
+    return worker
+
+
 def busy(pid: int) -> bool:
     """Tell whether the process has used processor time since the last look."""
     before = _ticks(pid)
@@ -116,8 +124,7 @@ def test_stopped_worker_is_given_up_at_the_deadline(
     pool: Pool, slow: bytes, quadrants: Callable[..., bytes]
 ) -> None:
     """A suspended worker is killed and replaced when its file's time is up."""
-    decode(pool, quadrants())
-    [worker] = pool.pids()
+    worker = warm(pool)
     os.kill(worker, signal.SIGSTOP)
 
     verdict = refusal(pool, slow, Policy(decode_seconds=0.5))
@@ -131,8 +138,7 @@ def test_worker_killed_while_idle_costs_nothing(
     pool: Pool, quadrants: Callable[..., bytes]
 ) -> None:
     """A worker that died between two files is replaced before the next one is handed out."""
-    decode(pool, quadrants())
-    [worker] = pool.pids()
+    worker = warm(pool)
     os.kill(worker, signal.SIGKILL)
     assert until(lambda: not pool.pids())
 
@@ -204,6 +210,19 @@ def test_reserved_lane_answers_while_bulk_is_stuck(
         assert not held.done()
         os.kill(stuck, signal.SIGCONT)
         assert held.result().jpeg
+
+
+def test_thread_that_sends_many_leaves_the_reserved_worker_alone(
+    pool: Pool, quadrants: Callable[..., bytes]
+) -> None:
+    """A flood through the ordinary door is told by its pace, and is served at the lowest precedence."""
+    decode(pool, quadrants())
+    [reserved] = pool.pids()
+    decode(pool, quadrants())
+    [other] = set(pool.pids()) - {reserved}
+
+    assert os.getpriority(os.PRIO_PROCESS, reserved) == 0
+    assert os.getpriority(os.PRIO_PROCESS, other) == 19
 
 
 def test_more_callers_than_workers_all_get_their_picture(
