@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from plantid_core.errors import UploadRejected
 from plantid_core.resilience.flight import Flights
 from plantid_core.resilience.near import Near
-from plantid_core.upload import Policy, admit
-from plantid_core.upload.chain import precheck
+from plantid_core.upload import Policy
+from plantid_core.upload.chain import judge, precheck
+from plantid_core.upload.verdict import recorded
 
 if TYPE_CHECKING:
     from plantid_core.deadline import Deadline
@@ -38,7 +39,7 @@ class Admission:
 
     def photo(self, upload: Upload, deadline: Deadline, trace: Trace) -> Photo:
         """Return the sanitised photo; raises `UploadRejected`."""
-        with trace.stage("validate") as note:
+        with trace.stage("validate") as note, recorded():
             promised = precheck(upload.data, upload.filename, self._policy)
             digest = hashlib.sha256(upload.data).hexdigest()
             key = f"{digest}:{promised}:{self._policy.version}"
@@ -62,7 +63,7 @@ class Admission:
             self._decoded += 1
         verdict: Photo | UploadRejected
         try:
-            verdict = admit(upload.data, upload.filename, policy=self._policy)
+            verdict = judge(upload.data, upload.filename, self._policy)
         except UploadRejected as rejected:
             verdict = rejected
         # A refusal that says nothing of the file would refuse a good one for half an hour.

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from prometheus_client import Counter
 
 
+_MAKING = threading.Lock()
+
+
 @dataclass(slots=True)
 class Note:
     """What a stage has to say for itself when it ends."""
@@ -61,15 +64,21 @@ def tell(event: str, **fields: object) -> None:
 
     Callers see to it that no name, key or content of a file is among the fields.
     """
-    import structlog
-
-    if structlog.is_configured():
+    # Where nobody has imported it, nobody has set it up; to import it for that would cost 50 ms.
+    structlog = sys.modules.get("structlog")
+    if structlog is not None and structlog.is_configured():
         structlog.get_logger().info(event, **fields)
 
 
-@functools.cache
 def upload_verdicts() -> Counter:
     """Return the counter of the upload chain's verdicts by code (``accepted`` for no refusal)."""
+    # functools.cache lets two threads make it at once, and the registry refuses the second.
+    with _MAKING:
+        return _upload_verdicts()
+
+
+@functools.cache
+def _upload_verdicts() -> Counter:
     from prometheus_client import Counter
 
     return Counter("plantid_upload_verdicts", "Verdicts of the upload chain", ["code", "gate"])

@@ -14,26 +14,29 @@ from typing import TYPE_CHECKING
 import numpy as np
 import psutil
 
+from plantid_core.admission import Admission
 from plantid_core.bench.report import Ratio, Report, Row
+from plantid_core.deadline import Deadline
 from plantid_core.errors import UploadRejected
 from plantid_core.lab.attacks import ATTACKS
 from plantid_core.lab.pictures import encode, photo_like, segment
-from plantid_core.settings import load_settings
+from plantid_core.pipeline import pictures
+from plantid_core.plants import Observation
+from plantid_core.providers.offline import OfflineProvider
+from plantid_core.telemetry import Trace
 from plantid_core.upload import Policy
 from plantid_core.upload.chain import Upload
 from plantid_core.upload.isolation import shared_pool
-from plantid_core.workbench import open_workbench
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from plantid_core.workbench import Workbench
 
 FILES = 1000
 PROBES = 100
 QUIET_PROBES = 30
 LANES = 2
 _WARM_UP = 140
+_DEADLINE_S = 30.0
 _MB = 1e6
 
 
@@ -47,19 +50,17 @@ def run(
     tell("making files")
     load, photo = _load(), encode(photo_like(1600, 1250), "JPEG", quality=92)
     with tempfile.TemporaryDirectory() as folder:
-        settings = load_settings(data_dir=Path(folder), sandbox_url="http://127.0.0.1:9")
-        with open_workbench(settings) as workbench:
-            probe = _Probe(workbench, photo, pause_s)
-            # Fills the cache of verdicts, too, whose growth is not the flood's.
-            probe.times(_WARM_UP, pause_s=0.0)
-            tell("quiet")
-            quiet = probe.times(min(probes, QUIET_PROBES))
-            tell("under attack")
-            _Attack(load, len(load)).while_running(lambda: probe.times(2))
-            before = _memory()
-            attack = _Attack(load, files)
-            attacked = attack.while_running(lambda: probe.times(probes))
-            after = _memory()
+        probe = _Probe(OfflineProvider(Path(folder)), photo, pause_s)
+        # Fills the cache of verdicts, too, whose growth is not the flood's.
+        probe.times(_WARM_UP, pause_s=0.0)
+        tell("quiet")
+        quiet = probe.times(min(probes, QUIET_PROBES))
+        tell("under attack")
+        _Attack(load, len(load)).while_running(lambda: probe.times(2))
+        before = _memory()
+        attack = _Attack(load, files)
+        attacked = attack.while_running(lambda: probe.times(probes))
+        after = _memory()
     zombies = sum(child.status() == psutil.STATUS_ZOMBIE for child in psutil.Process().children())
     rows = (
         Row.of("quiet", "probe", "time", "ms", quiet),
@@ -85,8 +86,9 @@ def run(
 class _Probe:
     """Identifies a photo that has never been seen, by the model on this machine."""
 
-    def __init__(self, workbench: Workbench, photo: bytes, pause_s: float) -> None:
-        self._workbench, self._photo, self._pause_s = workbench, photo, pause_s
+    def __init__(self, model: OfflineProvider, photo: bytes, pause_s: float) -> None:
+        self._model, self._photo, self._pause_s = model, photo, pause_s
+        self._admission = Admission()
         self._number = itertools.count()
 
     def times(self, count: int, *, pause_s: float | None = None) -> list[float]:
@@ -102,7 +104,10 @@ class _Probe:
     def _once(self) -> None:
         mark = segment(0xFE, str(next(self._number)).encode())
         upload = Upload(self._photo[:2] + mark + self._photo[2:], "leaf.jpg")
-        self._workbench.identify([upload], providers=["offline"], fresh=True)
+        deadline = Deadline.after(_DEADLINE_S)
+        admitted = self._admission.photo(upload, deadline, Trace())
+        seen = Observation(pictures([admitted], ["auto"]), None, None, "en")
+        self._model.identify(seen, deadline)
 
 
 class _Attack:

@@ -53,7 +53,8 @@ def clean(
     *,
     out: Annotated[Path, typer.Option("-o", "--out", help="Where the clean JPEG goes.")],
     full: Annotated[
-        bool, typer.Option("--full", help="Keep the full size; else the longer side has 1500 px.")
+        bool,
+        typer.Option("--full", help="Keep the full size; else the longer side has about 1500 px."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
 ) -> None:

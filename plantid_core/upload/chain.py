@@ -69,8 +69,13 @@ def admit(
     """
     del content_type
     with recorded():
-        header = inspect(data, filename, policy)
-        return as_photo(_decoded(data, header, policy, isolate=isolate), header, policy)
+        return judge(data, filename, policy, isolate=isolate)
+
+
+def judge(data: bytes, filename: str, policy: Policy, *, isolate: bool = True) -> Photo:
+    """Do what `admit` does, for a caller that records the verdict itself."""
+    header = inspect(data, filename, policy)
+    return as_photo(_decoded(data, header, policy, isolate=isolate), header, policy)
 
 
 def _decoded(data: bytes, header: Header, policy: Policy, *, isolate: bool) -> Picture:

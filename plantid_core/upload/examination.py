@@ -10,7 +10,6 @@ from plantid_core.errors import UploadRejected
 from plantid_core.upload import container, sniff
 from plantid_core.upload.chain import as_photo, require_size
 from plantid_core.upload.decode.plan import Plan
-from plantid_core.upload.rejection import LAYERS, Layer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from plantid_core.upload.container import Header
     from plantid_core.upload.photo import Photo
     from plantid_core.upload.policy import Policy
+    from plantid_core.upload.rejection import Layer
 
     T = TypeVar("T")
 
@@ -99,8 +99,3 @@ def _decoded(data: bytes, header: Header, policy: Policy, walk: _Walk) -> Photo:
     plan = Plan.of(header, policy)
     raster = walk.through("decode", lambda: decode(header.stripped(data), plan))
     return walk.through("re-encode", lambda: as_photo(encode(raster, plan), header, policy))
-
-
-def gates_not_reached(gates: tuple[Gate, ...]) -> tuple[Layer, ...]:
-    """Return the gates behind the one that refused."""
-    return LAYERS[len(gates) :]

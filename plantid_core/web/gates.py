@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _MB = 1e6
 _STYLE = """<style>
 .stMainBlockContainer{padding-top:3.5rem}
-.pid-gates{display:grid;grid-template-columns:repeat(auto-fit,minmax(6.4rem,1fr));gap:.5rem;
+.pid-gates{display:grid;grid-template-columns:repeat(auto-fit,minmax(8.6rem,1fr));gap:.5rem;
 margin:.6rem 0 1rem}
 .pid-gate{border:1px solid rgba(128,128,128,.45);border-top-width:6px;border-radius:6px;
 padding:.45rem .55rem;min-height:5.6rem;margin:0}
@@ -96,7 +96,7 @@ def _before_and_after(trial: Trial) -> None:
     st.markdown("**What it carried**")
     ours = trial.ours
     if ours is None or ours.header is None:
-        st.caption("Not looked at: it was refused before its header was read.")
+        st.caption("Not looked at: it was refused before its header was read to the end.")
         return
     st.html(_list(ours.header.embedded))
     if ours.photo is None:
@@ -106,7 +106,7 @@ def _before_and_after(trial: Trial) -> None:
     st.image(
         ours.photo.jpeg,
         caption=f"{ours.photo.width} x {ours.photo.height} px, {len(ours.photo.jpeg) / 1e3:,.0f} kB",
-        width=240,
+        width="stretch",
         alt="The cleaned copy: upright, and nothing but the picture",
     )
 
@@ -150,4 +150,4 @@ def limits() -> None:
         {"limit": name.replace("_", " "), "value": f"{value:,} {unit}".strip(), "why": why}
         for name, value, unit, why in Policy().described()
     ]
-    st.dataframe(rows, hide_index=True, width="stretch")
+    st.table(rows)

@@ -22,11 +22,6 @@ _MOST_REPLY_BYTES = 256 * 1024 * 1024
 _INHERITED = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONHOME", "TMPDIR")
 
 
-def _environment() -> dict[str, str]:
-    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-    return {**inherited, **_ALLOCATOR, "PYTHONPATH": python_path(), "PYTHONDONTWRITEBYTECODE": "1"}
-
-
 # Memory of ordinary photos is kept for the next one: to be given it anew costs 10 ms a photo.
 # What a very large one took, the worker gives back itself.
 _ALLOCATOR = {
@@ -34,6 +29,11 @@ _ALLOCATOR = {
     "MALLOC_TRIM_THRESHOLD_": str(128 * 1024 * 1024),
     "MALLOC_ARENA_MAX": "1",
 }
+
+
+def _environment() -> dict[str, str]:
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    return {**inherited, **_ALLOCATOR, "PYTHONPATH": python_path(), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 class WorkerProcess:

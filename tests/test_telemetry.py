@@ -1,0 +1,38 @@
+"""Counting and telling."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from plantid_core.telemetry import upload_verdicts
+
+_AT_ONCE = """
+import threading
+from plantid_core.telemetry import upload_verdicts
+together, made = threading.Barrier(16), []
+def make():
+    together.wait()
+    made.append(upload_verdicts())
+threads = [threading.Thread(target=make) for _ in range(16)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print(len(made), len(set(map(id, made))))
+"""
+
+
+def test_first_verdicts_of_many_threads_share_one_counter() -> None:
+    """However many threads count for the first time at once, there is one counter."""
+    command = [sys.executable, "-c", _AT_ONCE]
+
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+
+    assert done.stdout.split() == ["16", "1"]
+    assert not done.stderr
+
+
+def test_counter_is_known_by_its_name() -> None:
+    """The counter's name is what a dashboard asks for."""
+    [family] = upload_verdicts().collect()
+
+    assert family.name == "plantid_upload_verdicts"
