@@ -39,21 +39,21 @@ class Admission:
 
     def photo(self, upload: Upload, deadline: Deadline, trace: Trace) -> Photo:
         """Return the sanitised photo; raises `UploadRejected`."""
-        with trace.stage("validate") as note, recorded():
+        with recorded():
+            verdict = self._verdict(upload, deadline, trace)
+            if isinstance(verdict, UploadRejected):
+                raise verdict.with_traceback(None)
+            return verdict
+
+    def _verdict(self, upload: Upload, deadline: Deadline, trace: Trace) -> Photo | UploadRejected:
+        with trace.stage("validate") as note:
             promised = precheck(upload.data, upload.filename, self._policy)
             digest = hashlib.sha256(upload.data).hexdigest()
             key = f"{digest}:{promised}:{self._policy.version}"
-            kept = self._verdicts.get(key)
-            if kept is not None:
+            if (kept := self._verdicts.get(key)) is not None:
                 note.text = "verdict kept"
-            verdict = (
-                kept[1]
-                if kept
-                else self._flights.join(key, lambda: self._judge(key, upload), deadline)
-            )
-        if isinstance(verdict, UploadRejected):
-            raise verdict.with_traceback(None)
-        return verdict
+                return kept[1]
+            return self._flights.join(key, lambda: self._judge(key, upload), deadline)
 
     def _judge(self, key: str, upload: Upload) -> Photo | UploadRejected:
         # A flight that lands between a caller's look-up and its joining has left its verdict here.
