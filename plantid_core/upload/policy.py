@@ -81,7 +81,10 @@ class Policy:
     )
     output_quality: int = _limit(90, "", "the JPEG quality of the picture that is handed on")
     decode_seconds: float = _limit(
-        10.0, "s", "wall time of one decode; at its end the worker is killed"
+        10.0,
+        "s",
+        "wall time of one decode, six times that where other programs have the processor; at its "
+        "end the worker is killed",
     )
     decode_cpu_seconds: int = _limit(8, "s", "processor time of one decode (RLIMIT_CPU)")
     worker_bytes: int = _limit(1024 * MIB, "bytes", "address space of a worker (RLIMIT_AS)")

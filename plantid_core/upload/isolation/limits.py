@@ -11,7 +11,7 @@ from contextlib import suppress
 
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 _PR_SET_NO_NEW_PRIVS = 38
-_NICE = 19
+_NICE = 15
 
 
 def leave_network() -> None:

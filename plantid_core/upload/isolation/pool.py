@@ -41,7 +41,7 @@ class Pool:
     """Workers, started as they are needed and replaced when they die; safe from any thread.
 
     ``single`` uploads have workers of their own and may borrow idle ones of the other lane;
-    ``bulk`` work keeps to its own, which run at the lowest precedence (nice 19). A thread that
+    ``bulk`` work keeps to its own, which run at the low precedence (nice 15). A thread that
     comes back within half a second is sending many: it gets a bulk worker while there is one.
     """
 
@@ -136,9 +136,8 @@ class Pool:
     def _ask(self, head: Head, data: bytes, policy: Policy, lane: Lane) -> tuple[Head, list[bytes]]:
         head["cpu_seconds"] = policy.decode_cpu_seconds
         with self._worker(lane, policy) as worker:
-            until = time.monotonic() + policy.decode_seconds
             try:
-                return worker.ask(head, data, until)
+                return worker.ask(head, data, policy.decode_seconds)
             except TimeoutError:
                 worker.end()
                 raise reject("decode_timeout", limit=policy.decode_seconds) from None

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -134,6 +135,53 @@ def test_stopped_worker_is_given_up_at_the_deadline(
     assert decode(pool, quadrants()).jpeg
 
 
+@contextmanager
+def killed(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """End the process after the block."""
+    with process:
+        try:
+            yield
+        finally:
+            process.kill()
+
+
+_HOG = """
+import os
+os.nice(13)
+try:
+    open("/proc/self/autogroup", "w").write("13")
+except OSError:
+    pass
+os.sched_setaffinity(0, {int(os.environ["PROCESSOR"])})
+print("ready", flush=True)
+while True:
+    pass
+"""
+
+
+def test_worker_that_is_kept_from_the_processor_is_waited_for(
+    pool: Pool, quadrants: Callable[..., bytes]
+) -> None:
+    """A photo is not refused because another program has most of the processor."""
+    large, processor = png(5000, 4000, row_filter=4), min(os.sched_getaffinity(0))
+    decode(pool, quadrants(), lane="bulk")
+    [worker] = pool.pids()
+    os.sched_setaffinity(worker, {processor})
+    hog = subprocess.Popen(
+        [sys.executable, "-c", _HOG],
+        env={"PROCESSOR": str(processor)},
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    with killed(hog):
+        assert hog.stdout
+        hog.stdout.readline()
+        photo = decode(pool, large, "leaf.png", Policy(decode_seconds=0.5), "bulk")
+
+    assert photo.jpeg
+    assert pool.pids() == [worker]
+
+
 def test_worker_killed_while_idle_costs_nothing(
     pool: Pool, quadrants: Callable[..., bytes]
 ) -> None:
@@ -190,9 +238,9 @@ def test_worker_can_open_nothing_and_knows_no_key(
     assert rows["Max core file size"][:2] == ["0", "0"]
     assert rows["Max address space"][:2] == [str(Policy().worker_bytes)] * 2
     assert b"planted-secret" not in Path(f"/proc/{worker}/environ").read_bytes()
-    assert os.getpriority(os.PRIO_PROCESS, worker) == 19
+    assert os.getpriority(os.PRIO_PROCESS, worker) == 15
     group = Path(f"/proc/{worker}/autogroup")
-    assert not group.exists() or group.read_text().endswith("nice 19\n")
+    assert not group.exists() or group.read_text().endswith("nice 15\n")
 
 
 def test_reserved_lane_answers_while_bulk_is_stuck(
@@ -222,7 +270,7 @@ def test_thread_that_sends_many_leaves_the_reserved_worker_alone(
     [other] = set(pool.pids()) - {reserved}
 
     assert os.getpriority(os.PRIO_PROCESS, reserved) == 0
-    assert os.getpriority(os.PRIO_PROCESS, other) == 19
+    assert os.getpriority(os.PRIO_PROCESS, other) == 15
 
 
 def test_more_callers_than_workers_all_get_their_picture(
