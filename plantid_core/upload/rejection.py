@@ -176,7 +176,7 @@ REJECTIONS = {
         Rejection(
             "decode_timeout",
             "decode",
-            f"This photo took longer than {{limit:.0f}} s to decode, and was given up. {_SMALLER}",
+            f"This photo took longer than {{limit:g}} s to decode, and was given up. {_SMALLER}",
             "a decode overran `decode_seconds` or `decode_cpu_seconds`; its worker was killed",
             transient=True,
         ),

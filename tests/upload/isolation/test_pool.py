@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -135,23 +135,8 @@ def test_stopped_worker_is_given_up_at_the_deadline(
     assert decode(pool, quadrants()).jpeg
 
 
-@contextmanager
-def killed(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """End the process after the block."""
-    with process:
-        try:
-            yield
-        finally:
-            process.kill()
-
-
 _HOG = """
 import os
-os.nice(13)
-try:
-    open("/proc/self/autogroup", "w").write("13")
-except OSError:
-    pass
 os.sched_setaffinity(0, {int(os.environ["PROCESSOR"])})
 print("ready", flush=True)
 while True:
@@ -159,24 +144,32 @@ while True:
 """
 
 
-def test_worker_that_is_kept_from_the_processor_is_waited_for(
-    pool: Pool, quadrants: Callable[..., bytes]
-) -> None:
-    """A photo is not refused because another program has most of the processor."""
+@contextmanager
+def busy_processor(processor: int) -> Iterator[None]:
+    """Keep a processor busy with two programs for the length of the block."""
+    with ExitStack() as stack:
+        for _ in range(2):
+            hog = subprocess.Popen(
+                [sys.executable, "-c", _HOG],
+                env={"PROCESSOR": str(processor)},
+                stdout=subprocess.PIPE,
+                start_new_session=True,
+            )
+            stack.enter_context(hog)
+            stack.callback(hog.kill)
+            assert hog.stdout
+            hog.stdout.readline()
+        yield
+
+
+def test_worker_that_is_kept_from_the_processor_is_waited_for(pool: Pool) -> None:
+    """A photo is not refused because other programs have most of the processor."""
     large, processor = png(5000, 4000, row_filter=4), min(os.sched_getaffinity(0))
-    decode(pool, quadrants(), lane="bulk")
-    [worker] = pool.pids()
+    worker = warm(pool)
     os.sched_setaffinity(worker, {processor})
-    hog = subprocess.Popen(
-        [sys.executable, "-c", _HOG],
-        env={"PROCESSOR": str(processor)},
-        stdout=subprocess.PIPE,
-        start_new_session=True,
-    )
-    with killed(hog):
-        assert hog.stdout
-        hog.stdout.readline()
-        photo = decode(pool, large, "leaf.png", Policy(decode_seconds=0.5), "bulk")
+
+    with busy_processor(processor):
+        photo = decode(pool, large, "leaf.png", Policy(decode_seconds=0.5))
 
     assert photo.jpeg
     assert pool.pids() == [worker]
