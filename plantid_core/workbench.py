@@ -25,7 +25,7 @@ from plantid_core.resilience.cache import Cache, Policy
 from plantid_core.settings import Settings, load_settings
 from plantid_core.telemetry import Trace
 from plantid_core.upload import Upload
-from plantid_core.upload.isolation import shared_pool
+from plantid_core.upload.isolation.pool import shared_pool
 from plantid_core.upload.rejection import reject
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from plantid_core.providers.offline import OfflineProvider
 from plantid_core.telemetry import Trace
 from plantid_core.upload import Policy
 from plantid_core.upload.chain import Upload
-from plantid_core.upload.isolation import shared_pool
+from plantid_core.upload.isolation.pool import shared_pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

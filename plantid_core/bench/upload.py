@@ -18,8 +18,8 @@ from plantid_core.lab.pictures import encode, photo_like
 from plantid_core.lab.worst import WORST
 from plantid_core.upload import Policy, admit
 from plantid_core.upload.chain import inspect
-from plantid_core.upload.isolation import shared_pool
 from plantid_core.upload.isolation.peak import PeakMemory
+from plantid_core.upload.isolation.pool import shared_pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable

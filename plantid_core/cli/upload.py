@@ -93,7 +93,7 @@ def _judged(paths: list[Path]) -> Iterator[Line]:
 
 
 def _judge(path: Path) -> Line:
-    from plantid_core.upload.isolation import shared_pool
+    from plantid_core.upload.isolation.pool import shared_pool
 
     policy = Policy()
     try:

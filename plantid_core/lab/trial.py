@@ -12,7 +12,7 @@ from plantid_core.errors import UploadRejected
 from plantid_core.lab.attacks import MARK
 from plantid_core.lab.boxed import SeedVerdict, run_seed
 from plantid_core.upload import Policy
-from plantid_core.upload.isolation import shared_pool
+from plantid_core.upload.isolation.pool import shared_pool
 from plantid_core.upload.rejection import LAYERS
 
 if TYPE_CHECKING:

@@ -82,7 +82,7 @@ def _decoded(data: bytes, header: Header, policy: Policy, *, isolate: bool) -> P
     plan, stripped = Plan.of(header, policy), header.stripped(data)
     # Imported here because a refused file never needs them.
     if isolate:
-        from plantid_core.upload.isolation import shared_pool
+        from plantid_core.upload.isolation.pool import shared_pool
 
         return shared_pool().decode(stripped, plan, policy)
     from plantid_core.upload.decode.picture import sanitise

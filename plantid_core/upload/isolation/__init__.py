@@ -1,7 +1,5 @@
-"""The decode in worker processes: what a hostile file can do there, it does to nobody else."""
+"""The decode in worker processes: what a hostile file can do there, it does to nobody else.
 
-from __future__ import annotations
-
-from plantid_core.upload.isolation.pool import Lane, Pool, shared_pool
-
-__all__ = ["Lane", "Pool", "shared_pool"]
+The server's side begins at `pool`. Nothing is imported here: a worker lives in this room too, and is
+to be small.
+"""

@@ -41,7 +41,7 @@ class Pool:
     """Workers, started as they are needed and replaced when they die; safe from any thread.
 
     ``single`` uploads have workers of their own and may borrow idle ones of the other lane;
-    ``bulk`` work keeps to its own, which run at the low precedence (nice 15). A thread that
+    ``bulk`` work keeps to its own, which run at a low precedence (nice 15). A thread that
     comes back within half a second is sending many: it gets a bulk worker while there is one.
     """
 
