@@ -44,8 +44,10 @@ _SOURCES = {
 _VERDICT_PX, _CARD_PX = 34, 420
 _STYLE = """<style>
 .stMainBlockContainer{padding-top:3.5rem}
-.pid-name{display:flex;justify-content:space-between;gap:.6rem;align-items:baseline;margin-top:.55rem}
-.pid-name b{font-variant-numeric:tabular-nums;white-space:nowrap}
+.stButtonGroup p{color:CanvasText} /* the primary colour is too dim for letters in the dark */
+.pid-name{display:flex;flex-wrap:wrap;column-gap:.6rem;align-items:baseline;margin-top:.55rem}
+.pid-name>span{flex:1 1 0;min-width:min-content}
+.pid-name b{font-variant-numeric:tabular-nums;white-space:nowrap;margin-left:auto}
 .pid-author,.pid-small{opacity:.72;font-size:.82rem}
 .pid-bar{height:6px;border-radius:3px;background:rgba(128,128,128,.22);margin:.25rem 0}
 .pid-bar>div{height:100%;border-radius:3px}

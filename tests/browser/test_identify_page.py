@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
+_OVERFLOWING = """[...document.querySelectorAll('.pid-name')]
+    .filter(line => line.scrollWidth > line.clientWidth).map(line => line.innerText)"""
+
 
 def identify(page: Page, app_url: str, photo: Path) -> None:
     page.goto(app_url)
@@ -69,5 +72,6 @@ def test_the_page_fits(
     identify(page, app_url, photo)
 
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate(_OVERFLOWING) == []
     photograph(page, "identify", scheme, width)
     context.close()
