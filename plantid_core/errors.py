@@ -7,6 +7,10 @@
     ├── UploadRejected          (code, layer, limit, value, detected)
     ├── StoreUnavailable        (ways)                        no Redis to be found or started
     ├── DeadlineExceeded        (budget_s)                    the request's time is used up
+    ├── RemoteError             (type_name, fields)           another process's computation failed
+    ├── ValueNotCacheable       (type_name)                   a computed value JSON cannot hold
+    ├── LockNotAcquired         (name, waited_s)              somebody else holds the lock
+    ├── LockLost                (name)                        the lock expired while it was held
     ├── ModelUnavailable        (path)                        the offline weights cannot be used
     ├── PhotoNotFound                                         this owner keeps no such photo
     ├── PhotoDamaged            (photo_id)                    a kept photo's bytes have changed
@@ -21,6 +25,11 @@
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class PlantIDError(Exception):
@@ -73,6 +82,48 @@ class DeadlineExceeded(PlantIDError):
     def __init__(self, budget_s: float) -> None:
         self.budget_s = budget_s
         super().__init__(f"No answer within the {budget_s:.1f} s allowed for this request.")
+
+
+class RemoteError(PlantIDError):
+    """The computation was under way in another process, and failed there.
+
+    ``type_name`` names the error's type, ``fields`` has what it told programs (code, provider,
+    retry_after_s), as far as it had them.
+    """
+
+    def __init__(self, type_name: str, message: str, fields: Mapping[str, object]) -> None:
+        self.type_name = type_name
+        self.message = message
+        self.fields = fields
+        super().__init__(f"{type_name}: {message}")
+
+
+class ValueNotCacheable(PlantIDError, TypeError):
+    """A computed value that JSON cannot hold; ``type_name`` is its type."""
+
+    def __init__(self, type_name: str, reason: str) -> None:
+        self.type_name = type_name
+        super().__init__(
+            f"A computed value of type {type_name} cannot be cached ({reason})."
+            " Return bytes, or what JSON can hold."
+        )
+
+
+class LockNotAcquired(PlantIDError):
+    """The lock ``name`` was held by somebody else for all of the ``waited_s`` seconds allowed."""
+
+    def __init__(self, name: str, waited_s: float) -> None:
+        self.name = name
+        self.waited_s = waited_s
+        super().__init__(f"The lock {name!r} was not free within {waited_s:.2f} s.")
+
+
+class LockLost(PlantIDError):
+    """The lock ``name`` expired, or was taken away, while this holder believed to hold it."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"The lock {name!r} was lost before the work under it was done.")
 
 
 class ModelUnavailable(PlantIDError):

@@ -65,7 +65,6 @@ class Pipeline:
         fresh: bool = False,
     ) -> Outcome:
         """Return every provider's answer, all asked at once; never raises for a provider's sake."""
-        self.shared.probe_if_due()
         asked = [
             (
                 provider,
@@ -109,7 +108,10 @@ class Pipeline:
         with trace.stage(provider.name) as note:
             try:
                 cached = self._cached(provider, observation, deadline, fresh=fresh)
-                reply = _REPLY.validate_json(cached.payload)
+                reply = _REPLY.validate_python(cached.value)
+            except errors.RemoteError as error:
+                note.text = str(error)
+                return _failure(provider, _revived(provider, error), _ms_since(began))
             except (errors.ProviderError, errors.DeadlineExceeded) as error:
                 note.text = str(error)
                 return _failure(provider, error, _ms_since(began))
@@ -125,11 +127,15 @@ class Pipeline:
     ) -> Cached:
         cache = self.local if provider.name in LOCAL else self.shared
 
-        def compute() -> tuple[Kind, bytes]:
-            reply = provider.identify(observation, deadline)
-            return "value" if reply.status == "ok" else "negative", orjson.dumps(reply)
+        def compute() -> Reply:
+            return provider.identify(observation, deadline)
 
         return cache.get(cache_key(provider, observation), compute, deadline, fresh=fresh)
+
+
+def reply_kind(reply: object) -> Kind | None:
+    """Tell the cache that "no such plant" is kept for less time than a name."""
+    return "negative" if isinstance(reply, Reply) and reply.status != "ok" else None
 
 
 def cache_key(provider: Provider, observation: Observation) -> str:
@@ -211,6 +217,24 @@ def _failure(
     }
     source: Source = "local" if provider.name in LOCAL else "upstream"
     return Answer(provider.name, status, source, provider.sandbox, elapsed_ms, error=told)
+
+
+_KINDS_OF_FAILURE = {
+    kind.__name__: kind
+    for kind in (
+        errors.ProviderUnavailable,
+        errors.ProviderQuotaExceeded,
+        errors.ProviderRejected,
+    )
+}
+
+
+def _revived(provider: Provider, error: errors.RemoteError) -> errors.ProviderError:
+    """Return the error that a call of another process met, as if it had been our own."""
+    kind = _KINDS_OF_FAILURE.get(error.type_name, errors.ProviderUnavailable)
+    code, after = error.fields.get("code", "unknown"), error.fields.get("retry_after_s")
+    retry_after_s = float(after) if isinstance(after, int | float) else None
+    return kind(provider.name, str(code), error.message, retry_after_s=retry_after_s)
 
 
 def _ms_since(began: float) -> float:

@@ -111,6 +111,11 @@ class Settings(BaseSettings):
     soft_ttl_s: float = Field(default=1800.0, gt=0)
     hard_ttl_s: float = Field(default=86400.0, gt=0)
     negative_ttl_s: float = Field(default=600.0, gt=0)
+    error_ttl_s: float = Field(default=5.0, ge=0)
+    ttl_jitter: float = Field(default=0.1, ge=0, lt=1)
+    early_beta: float = Field(default=1.0, ge=0)
+    lease_s: float = Field(default=1.5, gt=0)
+    near_size: int = Field(default=4096, ge=0)
 
     @field_validator("redis_url")
     @classmethod

@@ -19,9 +19,12 @@ from plantid_core.errors import (
     ProviderError,
     StoreUnavailable,
 )
-from plantid_core.pipeline import Pipeline, pictures
+from plantid_core.pipeline import Pipeline, pictures, reply_kind
 from plantid_core.plants import ORGANS, Observation, Organ
-from plantid_core.resilience.cache import Cache, Policy
+from plantid_core.resilience.cache import Cache
+from plantid_core.resilience.counters import expose
+from plantid_core.resilience.link import Address, Timeouts
+from plantid_core.resilience.policy import Policy
 from plantid_core.settings import Settings, load_settings
 from plantid_core.telemetry import Trace
 from plantid_core.upload import Upload
@@ -80,12 +83,22 @@ class Workbench:
         self.settings = settings
         self._providers = {provider.name: provider for provider in providers}
         self._stack = ExitStack()
-        policy = Policy(settings.soft_ttl_s, settings.hard_ttl_s, settings.negative_ttl_s)
-        self.cache = Cache(redis_client, policy)
+        policy = _policy(settings)
+        self.cache = Cache(
+            None if redis_client is None else Address.of(redis_client),
+            policy,
+            timeouts=Timeouts(settings.redis_connect_timeout_s, settings.redis_socket_timeout_s),
+            max_connections=settings.redis_max_connections,
+            kind_of=reply_kind,
+        )
+        expose(self.cache.counters)
+        self._stack.callback(self.cache.close)
+        local = Cache(None, policy, kind_of=reply_kind)
+        self._stack.callback(local.close)
         self.admission = Admission()
         executor = ThreadPoolExecutor(_WORKERS, thread_name_prefix="provider")
         self._stack.callback(executor.shutdown, wait=False, cancel_futures=True)
-        self._pipeline = Pipeline(self.cache, Cache(None, policy), executor)
+        self._pipeline = Pipeline(self.cache, local, executor)
 
     def __enter__(self) -> Self:
         return self
@@ -166,7 +179,16 @@ class Workbench:
                 name: "sandbox" if provider.sandbox else "configured"
                 for name, provider in self._providers.items()
             },
-            "counters": {"decoded": self.admission.decoded},
+            "counters": {"decoded": self.admission.decoded, **self._cache_counts()},
+        }
+
+    def _cache_counts(self) -> dict[str, int]:
+        use = self.cache.pool_use()
+        return {
+            **{f"cache_{event}": count for event, count in self.cache.events().items()},
+            "redis_connections_in_use": use.in_use,
+            "redis_connections_max": use.most,
+            "redis_connections_waiting": use.waiting,
         }
 
     def _chosen(self, names: Sequence[str] | None) -> list[Provider]:
@@ -199,6 +221,21 @@ class Workbench:
         )
         sends = f"{title} ({host}) receives the cleaned photos, {more}; never the file itself."
         return ProviderInfo(provider.name, title, sandbox=False, host=host, sends=sends)
+
+
+def _policy(settings: Settings) -> Policy:
+    return Policy(
+        soft_ttl_s=settings.soft_ttl_s,
+        hard_ttl_s=settings.hard_ttl_s,
+        negative_ttl_s=settings.negative_ttl_s,
+        error_ttl_s=settings.error_ttl_s,
+        jitter=settings.ttl_jitter,
+        beta=settings.early_beta,
+        lease_s=settings.lease_s,
+        near_size=settings.near_size,
+        # A person who waits for a name gets a fresh one, or a stale one that says so.
+        stale_while_refreshing=False,
+    )
 
 
 def _require_count(count: int) -> None:

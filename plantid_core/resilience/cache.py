@@ -1,125 +1,396 @@
-"""The shared cache: one Redis GET a hit, one computation a miss, and none of it needed to answer.
+"""The shared cache: near, then one flight a process, then one computation for all processes.
 
-When Redis fails in any way the cache steps aside: callers compute (once a key and process), what
-they computed is kept in process, and Redis is tried again once a second.
+It carries out what `protocol` decides, on threads and a real server. None of it is needed to answer:
+without Redis each process keeps its own values and computes a key once.
 """
 
 from __future__ import annotations
 
+import os
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, TypeAlias
 
-import redis
-
-from plantid_core.resilience.envelope import Envelope
+from plantid_core.errors import DeadlineExceeded
+from plantid_core.resilience import lease as leases
+from plantid_core.resilience.counters import Counters
+from plantid_core.resilience.early import calm_until, draw, is_early
+from plantid_core.resilience.envelope import Envelope, encode
 from plantid_core.resilience.flight import Flights
+from plantid_core.resilience.heartbeat import Heartbeat
+from plantid_core.resilience.link import LinkError, PoolUse, Timeouts
 from plantid_core.resilience.near import Near
+from plantid_core.resilience.protocol import (
+    DOWN,
+    Acquire,
+    Await,
+    Commit,
+    Compute,
+    Computed,
+    Failed,
+    Landing,
+    Read,
+    Surroundings,
+    is_own_affair,
+    pursue,
+    refresh,
+)
+from plantid_core.resilience.server import RedisServer
+from plantid_core.resilience.wake import Slot, Wake
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import TypeAlias
+    from collections.abc import Callable, Mapping
 
     from plantid_core.deadline import Deadline
     from plantid_core.resilience.envelope import Kind
+    from plantid_core.resilience.flight import Flight
+    from plantid_core.resilience.link import Address
+    from plantid_core.resilience.policy import Policy
+    from plantid_core.resilience.protocol import Answer, Effect, Event, Origin, Steps
 
-    Compute: TypeAlias = Callable[[], tuple[Kind, bytes]]
+    KindOf: TypeAlias = Callable[[object], Kind | None]
 
-Origin = Literal["upstream", "near", "redis"]
+Producer: TypeAlias = "Callable[[], object]"
 
-_PROBE_EVERY_S = 1.0
-_NEAR_SIZE = 512
+_REFRESHERS = 4
+_REFRESHES_QUEUED = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Cached:
-    """A payload, where it came from, and its age in seconds."""
+    """A value, where it came from, and its age in seconds. The value is shared: do not change it."""
 
-    payload: bytes
+    value: object
     origin: Origin
     age_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """Seconds a value may be served: fresh (soft), kept at all (hard), and for "no such plant"."""
+class Kept:
+    """A near value. ``calm_until``: before this monotonic time it can be handed out unseen."""
 
-    soft_ttl_s: float = 1800.0
-    hard_ttl_s: float = 86400.0
-    negative_ttl_s: float = 600.0
+    __slots__ = ("calm_until", "envelope", "value")
+
+    def __init__(self, envelope: Envelope, beta: float) -> None:
+        calm = calm_until(envelope.soft_expiry, envelope.delta, beta)
+        self.envelope = envelope
+        self.value = envelope.value
+        self.calm_until = time.monotonic() + calm - time.time()
 
 
 class Cache:
-    """A cache over ``client``, which may be None (no Redis to be had) or die at any time."""
+    """A cache at ``address`` (None: in this process alone), whose Redis may die at any time.
 
-    def __init__(self, client: redis.Redis | None, policy: Policy) -> None:
-        self._client = client
-        self._policy = policy
+    ``kind_of`` may call a value "negative" (kept for the shorter TTL) besides None. Safe to use from
+    any number of threads; after a fork it begins anew in the child.
+    """
+
+    def __init__(
+        self,
+        address: Address | None,
+        policy: Policy,
+        *,
+        timeouts: Timeouts | None = None,
+        max_connections: int = 50,
+        kind_of: KindOf = lambda _: None,
+        thin: bool = True,
+    ) -> None:
+        self.policy = policy
+        self.counters = Counters()
+        self._address, self._timeouts = address, timeouts or Timeouts()
+        self._max_connections, self._thin = max_connections, thin
+        self._kind_of = kind_of
+        self._around = Surroundings(policy, time.time, draw, self.counters.add)
+        self._near_hit = self.counters.adder("near_hit")
+        self._starting = threading.Lock()
+        self._start()
+
+    def _start(self) -> None:
+        self.near: Near[Kept] = Near(self.policy.near_size, float("inf"))
+        self._errors: Near[Exception] = Near(self.policy.near_size, self.policy.error_ttl_s)
         self._flights: Flights[Cached] = Flights()
-        self._near: Near[bytes] = Near(_NEAR_SIZE, policy.soft_ttl_s)
-        self._down_until = 0.0
+        self._refreshers: ThreadPoolExecutor | None = None
+        self._refreshing = 0
         self._lock = threading.Lock()
+        self._pid = os.getpid()
+        self._server: RedisServer | None = None
+        if self._address is None:
+            return
+        server = self._server = RedisServer(
+            self._address,
+            self._timeouts,
+            on_down=self._down,
+            on_up=self._up,
+            max_connections=self._max_connections,
+            thin=self._thin,
+        )
+        self._wake = Wake(server, self._hear, self._gap)
+        self._heartbeat = Heartbeat(server, self.policy.lease_s, self.policy.longest_compute_s)
 
-    def get(self, key: str, compute: Compute, deadline: Deadline, *, fresh: bool = False) -> Cached:
-        """Return the cached payload for ``key``, or compute, keep and return it.
+    def get(
+        self,
+        key: str,
+        compute: Producer,
+        deadline: Deadline | None = None,
+        *,
+        fresh: bool = False,
+    ) -> Cached:
+        """Return the cached value for ``key``, or have it computed once for all who ask.
 
-        ``compute`` returns the payload's kind and bytes; what it raises goes to every caller that
-        waited for it, and is not kept. ``fresh`` computes anew and keeps the result.
+        Raises what ``compute`` raised, in every caller that waited for it (`RemoteError` where that
+        was in another process), and `DeadlineExceeded` in a caller whose own deadline passes while
+        it waits. ``fresh`` takes no value that was there before.
         """
-        flight = f"{key}:fresh" if fresh else key
-        return self._flights.join(flight, lambda: self._lookup(key, compute, fresh=fresh), deadline)
+        kept = None if fresh else self.near.peek(key)
+        if kept is not None:
+            if time.monotonic() < kept.calm_until:
+                self._near_hit()
+                return Cached(kept.value, "near", max(0.0, time.time() - kept.envelope.stored))
+            if (found := self._from_near(key, kept, compute)) is not None:
+                return found
+        return self._seek(key, compute, deadline, kept, fresh=fresh)
 
-    def _lookup(self, key: str, compute: Compute, *, fresh: bool) -> Cached:
-        found = None if fresh else self._read(key)
-        if found is not None:
-            return found
-        began = time.monotonic()
-        kind, payload = compute()
-        self._write(key, kind, payload, time.monotonic() - began)
-        return Cached(payload, "upstream", 0.0)
+    def _from_near(self, key: str, kept: Kept, compute: Producer) -> Cached | None:
+        envelope, now = kept.envelope, time.time()
+        age = max(0.0, now - envelope.stored)
+        if now < envelope.soft_expiry:
+            beta = self.policy.beta
+            if is_early(now, envelope.soft_expiry, envelope.delta, beta, draw()):
+                self._refresh_behind(key, compute, envelope)
+            self._near_hit()
+            return Cached(kept.value, "near", age)
+        stale = now < envelope.hard_expiry and self.policy.stale_while_refreshing
+        if stale and not self.available():
+            self.counters.add("stale")
+            self._refresh_behind(key, compute, envelope)
+            return Cached(kept.value, "stale", age)
+        return None
 
-    def _read(self, key: str) -> Cached | None:
-        blob = self._try(lambda client: client.get(f"{{{key}}}:v"))
-        if isinstance(blob, bytes) and (envelope := Envelope.unpack(blob)):
-            now = time.time()
-            if now < envelope.soft_expiry:
-                return Cached(envelope.payload, "redis", max(0.0, now - envelope.stored))
-        if self.available():
+    def _seek(
+        self,
+        key: str,
+        compute: Producer,
+        deadline: Deadline | None,
+        kept: Kept | None,
+        *,
+        fresh: bool,
+    ) -> Cached:
+        if self._pid != os.getpid():
+            self._begin_anew()
+        if not fresh and (failed := self._errors.get(key)) is not None:
+            self.counters.add("error")
+            raise failed[1].with_traceback(None)
+        name = f"{key}\0fresh" if fresh else key
+        while True:
+            flight, leads = self._flights.enter(name)
+            if leads:
+                fallback = None if kept is None else kept.envelope
+                steps = pursue(self._around, fresh=fresh, fallback=fallback)
+                return self._lead(_Flown(name, key, flight, compute, deadline), steps)
+            if not flight.wait(None if deadline is None else deadline.require()):
+                raise DeadlineExceeded(0.0 if deadline is None else deadline.budget_s)
+            if flight.error is not None:
+                raise flight.error.with_traceback(None)
+            if flight.result is not None:
+                return flight.result
+
+    def _lead(self, flown: _Flown, steps: Steps) -> Cached:
+        try:
+            landing = self._drive(flown, steps)
+        except BaseException as error:
+            self._fail(flown, error)
+            raise
+        if landing is None:
+            raise TypeError("a search ended without a value")
+        cached = self._keep(flown.key, landing)
+        self._flights.land(flown.name, flown.flight, cached)
+        if landing.refresh:
+            self._refresh_behind(flown.key, flown.compute, landing.envelope)
+        return cached
+
+    def _fail(self, flown: _Flown, error: BaseException) -> None:
+        if is_own_affair(error):
+            # Those who wait may have more time than the one that led them.
+            self._flights.land(flown.name, flown.flight, None)
+            return
+        if self.policy.error_ttl_s and isinstance(error, Exception):
+            self._errors.put(flown.key, error)
+        self._flights.land(flown.name, flown.flight, None, error)
+
+    def _keep(self, key: str, landing: Landing) -> Cached:
+        envelope = landing.envelope
+        kept = Kept(envelope, self.policy.beta)
+        if self.policy.error_ttl_s:
+            self._errors.drop(key)
+        newer = self.near.peek(key)
+        if newer is None or not 0 < envelope.fence < newer.envelope.fence:
+            self.near.put(key, kept)
+        age = 0.0 if landing.origin == "upstream" else max(0.0, time.time() - envelope.stored)
+        return Cached(kept.value, landing.origin, age)
+
+    def _drive(self, flown: _Flown, steps: Steps) -> Landing | None:
+        reply: Answer = None
+        try:
+            while True:
+                reply = self._perform(flown, steps.send(reply))
+        except StopIteration as stop:
+            landing: Landing | None = stop.value
+            return landing
+        finally:
+            if flown.slot is not None:
+                self._wake.shut(flown.key, flown.slot)
+
+    def _perform(self, flown: _Flown, effect: Effect) -> Answer:
+        if isinstance(effect, Compute):
+            return self._compute(flown, effect.lease)
+        if (server := self._server) is None:
+            return DOWN
+        try:
+            return self._ask(server, flown, effect)
+        except (LinkError, TypeError):
+            return DOWN
+
+    def _ask(self, server: RedisServer, flown: _Flown, effect: Effect) -> Answer:
+        match effect:
+            case Read():
+                return server.get(leases.value_key(flown.key))
+            case Acquire(known):
+                if flown.slot is None and server.health.up:
+                    flown.slot = self._wake.open(flown.key)
+                return leases.acquire(
+                    server, flown.key, leases.new_token(), self.policy.lease_s, known
+                )
+            case Commit(lease, blob, keep_s):
+                return leases.commit(server, lease, blob, keep_s, self._wake.channel)
+            case Await(seconds):
+                return self._await(flown, seconds)
+            case _:
+                raise TypeError(f"{effect!r} is no effect on the server")
+
+    def _await(self, flown: _Flown, seconds: float) -> bytes | None:
+        if flown.slot is None:
             return None
-        kept = self._near.get(key)
-        return None if kept is None else Cached(kept[1], "near", kept[0])
+        if flown.deadline is not None:
+            left = flown.deadline.remaining()
+            if left <= 0:
+                raise DeadlineExceeded(flown.deadline.budget_s)
+            seconds = min(seconds, left)
+        return flown.slot.wait(seconds)
 
-    def _write(self, key: str, kind: Kind, payload: bytes, delta: float) -> None:
-        now, negative = time.time(), kind == "negative"
-        soft = self._policy.negative_ttl_s if negative else self._policy.soft_ttl_s
-        hard = self._policy.negative_ttl_s if negative else self._policy.hard_ttl_s
-        blob = Envelope(kind, now, now + soft, now + hard, delta, payload).pack()
-        self._near.put(key, payload)
-        self._try(lambda client: client.set(f"{{{key}}}:v", blob, px=int(hard * 1000)))
+    def _compute(self, flown: _Flown, lease: leases.Lease | None) -> Computed | Failed:
+        if lease is None:
+            return self._call(flown.compute)
+        # Those who wait here must not wait for a computation whose result will be refused.
+        lost = lambda: self._flights.land(flown.name, flown.flight, None)  # noqa: E731
+        with self._heartbeat.keeping(lease, lost):
+            return self._call(flown.compute)
+
+    def _call(self, compute: Producer) -> Computed | Failed:
+        began = time.monotonic()
+        try:
+            value = compute()
+            kind, payload = encode(value)
+        except BaseException as error:  # noqa: BLE001 - whatever it was, those who wait must learn it
+            return Failed(error, time.monotonic() - began)
+        return Computed(self._kind_of(value) or kind, payload, time.monotonic() - began)
+
+    def _refresh_behind(self, key: str, compute: Producer, known: Envelope) -> None:
+        name = f"{key}\0refresh"
+        flight, leads = self._flights.enter(name)
+        if not leads:
+            return
+        with self._lock:
+            room = self._refreshing < _REFRESHES_QUEUED
+            self._refreshing += room
+            if room and self._refreshers is None:
+                self._refreshers = ThreadPoolExecutor(_REFRESHERS, thread_name_prefix="refresh")
+            refreshers = self._refreshers
+        flown = _Flown(name, key, flight, compute, None)
+        if room and refreshers is not None:
+            try:
+                refreshers.submit(self._refresh, flown, known)
+            except RuntimeError:  # the pool, or the interpreter, is closing
+                with self._lock:
+                    self._refreshing -= 1
+            else:
+                return
+        self._flights.land(name, flight, None)
+
+    def _refresh(self, flown: _Flown, known: Envelope) -> None:
+        try:
+            landing = self._drive(flown, refresh(self._around, known))
+            if landing is not None and landing.origin != "stale":
+                self._keep(flown.key, landing)
+        except Exception:  # noqa: BLE001, S110 - its own callers have a value; the next one tries again
+            pass
+        finally:
+            with self._lock:
+                self._refreshing -= 1
+            self._flights.land(flown.name, flown.flight, None)
+
+    def _hear(self, key: str, blob: bytes) -> None:
+        if self.near.peek(key) is None:
+            return
+        envelope = Envelope.unpack(blob)
+        if envelope is not None and envelope.kind != "error":
+            kept = Kept(envelope, self.policy.beta)
+            self.near.replace(key, kept, unless=lambda old: old.envelope.fence >= envelope.fence)
+
+    def _gap(self) -> None:
+        # What was made without a lease is known to no other process, so nobody can have replaced it.
+        self.near.forget(lambda kept: kept.envelope.fence > 0)
+
+    def _down(self) -> None:
+        self._wake.wake_all()
+
+    def _up(self) -> None:
+        self._wake.reconnect_now()
+
+    def _begin_anew(self) -> None:
+        with self._starting:
+            if self._pid != os.getpid():
+                self._start()
 
     def available(self) -> bool:
         """Tell whether Redis answered when it was last asked."""
-        return self._client is not None and self._down_until == 0.0
+        return self._server is not None and self._server.health.up
 
     def probe(self) -> bool:
         """Ask Redis now, whatever happened before; tell whether it answers."""
-        self._try(lambda client: client.ping(), now=True)
-        return self.available()
+        return self._server is not None and self._server.health.check()
 
-    def probe_if_due(self) -> None:
-        """Ask Redis again, if it failed and has been left alone for long enough."""
-        if 0.0 < self._down_until <= time.monotonic():
-            self.probe()
+    def pool_use(self) -> PoolUse:
+        """Return connections in use, at most allowed, and callers that wait for one."""
+        return PoolUse(0, 0, 0) if self._server is None else self._server.use()
 
-    def _try(self, command: Callable[[redis.Redis], object], *, now: bool = False) -> object:
-        if self._client is None or (not now and time.monotonic() < self._down_until):
-            return None
-        try:
-            result = command(self._client)
-        except redis.RedisError:
-            with self._lock:
-                self._down_until = time.monotonic() + _PROBE_EVERY_S
-            return None
-        self._down_until = 0.0
-        return result
+    def events(self) -> Mapping[Event, int]:
+        """Return how often each event happened."""
+        return self.counters.totals()
+
+    def close(self) -> None:
+        """Let go of connections and threads; refreshes under way are finished, waiting ones dropped."""
+        if self._refreshers is not None:
+            self._refreshers.shutdown(wait=True, cancel_futures=True)
+        if self._server is not None:
+            self._wake.close()
+            self._heartbeat.close()
+            self._server.close()
+
+
+class _Flown:
+    """What the leader of a flight carries along."""
+
+    __slots__ = ("compute", "deadline", "flight", "key", "name", "slot")
+
+    def __init__(
+        self,
+        name: str,
+        key: str,
+        flight: Flight[Cached],
+        compute: Producer,
+        deadline: Deadline | None,
+    ) -> None:
+        self.name, self.key, self.flight = name, key, flight
+        self.compute, self.deadline = compute, deadline
+        self.slot: Slot | None = None

@@ -1,14 +1,14 @@
-"""Single-flight: of all threads that want one key at once, one computes and all get its result.
+"""Single-flight: of all threads that want one key at once, one works and all get its result.
 
-The flight holds a result or an exception and leaves the table before anyone is woken, so a value
-is never handed to a caller that came after it was made (the term is Go's ``x/sync/singleflight``).
+The flight leaves the table before anyone is woken, so a value is never handed to a caller that came
+after it was made (the term is Go's ``x/sync/singleflight``). Those who wait queue at one lock, which
+the first to get it hands on like a baton: half a thousand threads are woken as fast as the
+interpreter can switch between them, where an event would wake them all to fight for it.
 """
 
 from __future__ import annotations
 
 import threading
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from plantid_core.errors import DeadlineExceeded
@@ -21,12 +21,61 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Flights(Generic[T]):
-    """The flights under way in this process."""
+class Flight(Generic[T]):
+    """One computation under way: then a result, an error, or neither (abandoned: ask again)."""
+
+    __slots__ = ("_baton", "error", "landed", "result")
 
     def __init__(self) -> None:
-        self._under_way: dict[str, Future[T]] = {}
+        self._baton = threading.Lock()
+        self._baton.acquire()
+        self.landed = False
+        self.result: T | None = None
+        self.error: BaseException | None = None
+
+    def wait(self, timeout_s: float | None) -> bool:
+        """Wait for the landing; False where it did not come within the time (None: no limit)."""
+        if not self._baton.acquire(timeout=-1 if timeout_s is None else timeout_s):
+            return self.landed
+        self._baton.release()
+        return True
+
+    def land(self, result: T | None, error: BaseException | None) -> None:
+        """Set the outcome and wake all; done by the table alone, once."""
+        self.result, self.error, self.landed = result, error, True
+        self._baton.release()
+
+
+class Flights(Generic[T]):
+    """The flights under way in this process. ``enter`` and ``land`` never wait."""
+
+    def __init__(self) -> None:
+        self._under_way: dict[str, Flight[T]] = {}
         self._lock = threading.Lock()
+
+    def enter(self, key: str) -> tuple[Flight[T], bool]:
+        """Return the key's flight, and whether the caller leads it and so must land it."""
+        with self._lock:
+            flight = self._under_way.get(key)
+            if flight is not None:
+                return flight, False
+            flight = self._under_way[key] = Flight()
+            return flight, True
+
+    def land(
+        self, key: str, flight: Flight[T], result: T | None, error: BaseException | None = None
+    ) -> bool:
+        """End the flight; False where it had ended. No result and no error: those who wait ask anew.
+
+        A flight of the same key that began later is not touched.
+        """
+        with self._lock:
+            if flight.landed:
+                return False
+            if self._under_way.get(key) is flight:
+                del self._under_way[key]
+            flight.land(result, error)
+            return True
 
     def join(self, key: str, compute: Callable[[], T], deadline: Deadline) -> T:
         """Return what ``compute`` returns, calling it unless a flight for ``key`` is under way.
@@ -34,31 +83,20 @@ class Flights(Generic[T]):
         Raises what ``compute`` raises, in every caller; raises `DeadlineExceeded` in a caller whose
         own deadline passes while it waits for another's flight.
         """
-        with self._lock:
-            flight = self._under_way.get(key)
-            leads = flight is None
-            if flight is None:
-                flight = self._under_way[key] = Future()
+        flight, leads = self.enter(key)
         if leads:
-            self._fly(key, flight, compute)
-        try:
-            return flight.result(None if leads else deadline.require())
-        except FutureTimeout:
-            if flight.done():  # the computation itself raised a TimeoutError
-                raise
-            raise DeadlineExceeded(deadline.budget_s) from None
+            return self._fly(key, flight, compute)
+        if not flight.wait(deadline.require()):
+            raise DeadlineExceeded(deadline.budget_s)
+        if flight.error is not None:
+            raise flight.error
+        return flight.result  # type: ignore[return-value]  # a landed flight without error has one
 
-    def _fly(self, key: str, flight: Future[T], compute: Callable[[], T]) -> None:
+    def _fly(self, key: str, flight: Flight[T], compute: Callable[[], T]) -> T:
         try:
             value = compute()
-        except BaseException as error:  # noqa: BLE001 - whatever it was, those who wait must learn it
-            self._land(key, flight)
-            flight.set_exception(error)
-        else:
-            self._land(key, flight)
-            flight.set_result(value)
-
-    def _land(self, key: str, flight: Future[T]) -> None:
-        with self._lock:
-            if self._under_way.get(key) is flight:
-                del self._under_way[key]
+        except BaseException as error:
+            self.land(key, flight, None, error)
+            raise
+        self.land(key, flight, value)
+        return value

@@ -1,10 +1,13 @@
-"""A bounded in-process cache with monotonic expiry."""
+"""A bounded in-process cache whose reads take no lock.
+
+The oldest entry leaves first, unless it was read since it was last looked at: then it is given a
+second chance (the CLOCK algorithm; Corbató, "A Paging Experiment with the Multics System", 1968).
+"""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -13,8 +16,19 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+class Entry(Generic[T]):
+    """A value and the time it came, on a clock that never goes back; readers set ``touched``."""
+
+    __slots__ = ("at", "touched", "value")
+
+    def __init__(self, at: float, value: T) -> None:
+        self.at = at
+        self.value = value
+        self.touched = False
+
+
 class Near(Generic[T]):
-    """Least recently used values leave first; ``ttl_s`` counts on a clock that never goes back."""
+    """At most ``size`` values, each for ``ttl_s`` seconds."""
 
     def __init__(
         self, size: int, ttl_s: float, *, clock: Callable[[], float] = time.monotonic
@@ -22,26 +36,66 @@ class Near(Generic[T]):
         self._size = size
         self._ttl_s = ttl_s
         self._clock = clock
-        self._entries: OrderedDict[str, tuple[float, T]] = OrderedDict()
+        self._entries: dict[str, Entry[T]] = {}
         self._lock = threading.Lock()
 
     def get(self, key: str) -> tuple[float, T] | None:
         """Return the value's age in seconds and the value, or None."""
-        with self._lock:
-            entry = self._entries.get(key)
-            if entry is None:
-                return None
-            age = self._clock() - entry[0]
-            if age >= self._ttl_s:
-                del self._entries[key]
-                return None
-            self._entries.move_to_end(key)
-            return age, entry[1]
+        entry = self._entries.get(key)
+        if entry is None:
+            return None
+        age = self._clock() - entry.at
+        if age >= self._ttl_s:
+            self.drop(key, entry)
+            return None
+        entry.touched = True
+        return age, entry.value
+
+    def peek(self, key: str) -> T | None:
+        """Return the value however old it is, or None."""
+        entry = self._entries.get(key)
+        if entry is None:
+            return None
+        entry.touched = True
+        return entry.value
 
     def put(self, key: str, value: T) -> None:
         """Keep a value."""
+        if self._size == 0:
+            return
         with self._lock:
-            self._entries[key] = (self._clock(), value)
-            self._entries.move_to_end(key)
-            while len(self._entries) > self._size:
-                self._entries.popitem(last=False)
+            self._entries.pop(key, None)
+            while len(self._entries) >= self._size:
+                self._evict()
+            self._entries[key] = Entry(self._clock(), value)
+
+    def replace(self, key: str, value: T, *, unless: Callable[[T], bool]) -> None:
+        """Keep a value in the place of another, where there is one, and unless that one is better."""
+        with self._lock:
+            entry = self._entries.get(key)
+            if entry is not None and not unless(entry.value):
+                self._entries[key] = Entry(self._clock(), value)
+
+    def drop(self, key: str, entry: Entry[T] | None = None) -> None:
+        """Forget a key, if it still holds ``entry`` (None: whatever it holds)."""
+        with self._lock:
+            if entry is None or self._entries.get(key) is entry:
+                self._entries.pop(key, None)
+
+    def forget(self, unwanted: Callable[[T], bool]) -> None:
+        """Drop all values of which ``unwanted`` says so."""
+        with self._lock:
+            for key in [key for key, entry in self._entries.items() if unwanted(entry.value)]:
+                del self._entries[key]
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def _evict(self) -> None:
+        while True:
+            key, entry = next(iter(self._entries.items()))
+            del self._entries[key]
+            if not entry.touched:
+                return
+            entry.touched = False
+            self._entries[key] = entry

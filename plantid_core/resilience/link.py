@@ -1,0 +1,327 @@
+"""Connections to one Redis: a thin one of our own where the address allows, else redis-py's.
+
+Four fifths of a redis-py ``GET`` are spent in redis-py. A socket and hiredis' parser are enough for
+what the cache sends; TLS and Sentinel are left to redis-py, on connections of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, cast
+
+import hiredis
+import redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
+
+    Reply: TypeAlias = bytes | int | list["Reply"] | hiredis.ReplyError | None
+
+_CHUNK = 65536
+_OWN_OPTIONS = ("host", "port", "path", "db", "username", "password")
+
+
+class LinkError(Exception):
+    """The connection was refused, hung or was lost; ``timed_out`` tells which."""
+
+    def __init__(self, reason: str, *, timed_out: bool = False) -> None:
+        self.timed_out = timed_out
+        super().__init__(reason)
+
+
+class PoolExhausted(LinkError):
+    """All connections are in use; it says nothing of the server."""
+
+
+class Link(Protocol):
+    """One connection, used by one thread at a time."""
+
+    def send(self, packed: bytes) -> None:
+        """Send a packed command; raises `LinkError`."""
+
+    def receive(self, timeout_s: float | None) -> Reply:
+        """Return the next reply; raises `LinkError`."""
+
+    def close(self) -> None:
+        """End the connection; whoever waits on it is woken."""
+
+
+def command(*words: bytes | str | int) -> bytes:
+    """Return the bytes of a command."""
+    packed: bytes = hiredis.pack_command(words)  # type: ignore[arg-type]  # typed as of one word
+    return packed
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds allowed to connect, and to answer one command."""
+
+    connect_s: float = 0.1
+    answer_s: float = 0.2
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a Redis is, and who we are there."""
+
+    connection_class: type[redis.Connection]
+    options: dict[str, object] = field(repr=False)
+    pool: redis.ConnectionPool | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, client: redis.Redis) -> Address:
+        """Return the address a client uses; its pool and timeouts are not taken over."""
+        pool = client.connection_pool
+        return cls(pool.connection_class, dict(pool.connection_kwargs), pool)
+
+    @property
+    def thin(self) -> bool:
+        """Tell whether our own connection can go there: TCP or a unix socket, plain."""
+        plain = self.connection_class in {redis.Connection, redis.UnixDomainSocketConnection}
+        return plain and self.options.get("credential_provider") is None
+
+    @property
+    def database(self) -> int:
+        """Return the number of the database."""
+        return int(cast("int", self.options.get("db") or 0))
+
+    def connect(self, timeouts: Timeouts, *, thin: bool = True) -> Link:
+        """Return an open link; raises `LinkError`."""
+        if thin and self.thin:
+            return ThinLink(self.options, timeouts)
+        return RedisLink(self, timeouts)
+
+    def client(self, *, answer_s: float | None, max_connections: int = 50) -> redis.Redis:
+        """Return a redis-py client of its own pool; ``answer_s`` None waits for as long as it takes."""
+        options = dict(self.options)
+        # A pool of Sentinel's hands itself to its connections, which ask it for the master.
+        if self.pool is not None and "connection_pool" in options:
+            return redis.Redis(connection_pool=self.pool)
+        options |= {
+            "socket_timeout": answer_s,
+            "socket_connect_timeout": 0.1,
+            "retry": Retry(NoBackoff(), 0),
+            "retry_on_error": [],
+            "decode_responses": False,
+        }
+        pool = redis.BlockingConnectionPool(  # type: ignore[no-untyped-call]  # no types here
+            max_connections=max_connections,
+            timeout=5,
+            connection_class=self.connection_class,
+            **options,
+        )
+        return redis.Redis(connection_pool=pool)
+
+
+class ThinLink:
+    """A socket and hiredis' parser. RESP2, whose pub/sub mode has a plain message shape."""
+
+    def __init__(self, options: dict[str, object], timeouts: Timeouts) -> None:
+        self._timeouts = timeouts
+        self._reader = hiredis.Reader()
+        self._timeout: float | None = timeouts.connect_s
+        try:
+            self._socket = _dial(options, timeouts.connect_s)
+            self._introduce(options)
+        except OSError as error:
+            raise LinkError(str(error), timed_out=isinstance(error, TimeoutError)) from error
+
+    def _introduce(self, options: dict[str, object]) -> None:
+        if password := options.get("password"):
+            name = options.get("username")
+            self._expect_ok(command("AUTH", *([str(name)] if name else []), str(password)))
+        if database := options.get("db"):
+            self._expect_ok(command("SELECT", str(database)))
+
+    def _expect_ok(self, packed: bytes) -> None:
+        self.send(packed)
+        reply = self.receive(self._timeouts.answer_s)
+        if isinstance(reply, hiredis.ReplyError):
+            self.close()
+            raise LinkError(str(reply))
+
+    def send(self, packed: bytes) -> None:
+        """Send a packed command; raises `LinkError`."""
+        try:
+            self._socket.sendall(packed)
+        except OSError as error:
+            raise LinkError(str(error), timed_out=isinstance(error, TimeoutError)) from error
+
+    def receive(self, timeout_s: float | None) -> Reply:
+        """Return the next reply; raises `LinkError`."""
+        reader, link = self._reader, self._socket
+        if timeout_s != self._timeout:
+            link.settimeout(timeout_s)
+            self._timeout = timeout_s
+        try:
+            reply = reader.gets()
+            while reply is False:
+                chunk = link.recv(_CHUNK)
+                if not chunk:
+                    raise LinkError("the server closed the connection")
+                reader.feed(chunk)
+                reply = reader.gets()
+        except (OSError, hiredis.ProtocolError) as error:
+            raise LinkError(str(error), timed_out=isinstance(error, TimeoutError)) from error
+        return cast("Reply", reply)
+
+    def close(self) -> None:
+        """End the connection; whoever waits on it is woken."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+
+
+def _dial(options: dict[str, object], timeout_s: float) -> socket.socket:
+    if path := options.get("path"):
+        link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            link.settimeout(timeout_s)
+            link.connect(str(path))
+        except OSError:
+            link.close()
+            raise
+        return link
+    where = str(options.get("host") or "localhost"), int(cast("int", options.get("port") or 6379))
+    link = socket.create_connection(where, timeout_s)
+    link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return link
+
+
+class RedisLink:
+    """A redis-py connection, for TLS, Sentinel and credentials that a provider renews."""
+
+    def __init__(self, address: Address, timeouts: Timeouts) -> None:
+        options = dict(address.options) | {
+            "socket_connect_timeout": timeouts.connect_s,
+            "socket_timeout": timeouts.answer_s,
+            "retry": Retry(NoBackoff(), 0),
+            "retry_on_error": [],
+            "health_check_interval": 0,
+            "decode_responses": False,
+            "protocol": 2,
+        }
+        self._timeouts = timeouts
+        self._connection = address.connection_class(**options)
+        try:
+            self._connection.connect()  # type: ignore[no-untyped-call]
+        except (RedisError, OSError) as error:
+            raise _link_error(error) from error
+
+    def send(self, packed: bytes) -> None:
+        """Send a packed command; raises `LinkError`."""
+        try:
+            self._connection.send_packed_command(  # type: ignore[no-untyped-call]
+                packed, check_health=False
+            )
+        except (RedisError, OSError) as error:
+            raise _link_error(error) from error
+
+    def receive(self, timeout_s: float | None) -> Reply:
+        """Return the next reply; raises `LinkError`."""
+        try:
+            if timeout_s == self._timeouts.answer_s:
+                reply = self._connection.read_response(disable_decoding=True)
+            else:
+                wait = 3600.0 if timeout_s is None else timeout_s
+                reply = self._connection.read_response(disable_decoding=True, timeout=wait)
+        except redis.ResponseError as error:
+            return hiredis.ReplyError(str(error))
+        except (RedisError, OSError) as error:
+            raise _link_error(error) from error
+        return cast("Reply", reply)
+
+    def close(self) -> None:
+        """End the connection."""
+        self._connection.disconnect()  # type: ignore[no-untyped-call]
+
+
+def _link_error(error: Exception) -> LinkError:
+    timed_out = isinstance(error, redis.TimeoutError | TimeoutError)
+    return LinkError(f"{type(error).__name__}: {error}", timed_out=timed_out)
+
+
+@dataclass(frozen=True, slots=True)
+class PoolUse:
+    """Connections in use, at most allowed, and callers that wait for one."""
+
+    in_use: int
+    most: int
+    waiting: int
+
+
+class LinkPool:
+    """At most ``most`` links; the one given back last is lent first, so that idle ones stay idle."""
+
+    def __init__(self, dial: Callable[[], Link], *, most: int = 50, wait_s: float = 0.2) -> None:
+        self._dial = dial
+        self._most = most
+        self._wait_s = wait_s
+        self._idle: deque[Link] = deque()
+        self._free = threading.Condition()
+        self._open = self._waiting = 0
+
+    def lend(self) -> tuple[Link, bool]:
+        """Return a link, and whether it is new; raises `LinkError`."""
+        try:
+            return self._idle.pop(), False
+        except IndexError:
+            pass
+        with self._free:
+            if self._open >= self._most and not self._await_one():
+                raise PoolExhausted(f"all {self._most} connections are in use")
+            if self._idle:
+                return self._idle.pop(), False
+            self._open += 1
+        try:
+            return self._dial(), True
+        except LinkError:
+            self._gone()
+            raise
+
+    def _await_one(self) -> bool:
+        self._waiting += 1
+        try:
+            return self._free.wait_for(
+                lambda: bool(self._idle) or self._open < self._most, self._wait_s
+            )
+        finally:
+            self._waiting -= 1
+
+    def give_back(self, link: Link) -> None:
+        """Take a link back that has no reply outstanding."""
+        self._idle.append(link)
+        if self._waiting:
+            with self._free:
+                self._free.notify()
+
+    def discard(self, link: Link) -> None:
+        """Close a link whose state is unknown."""
+        link.close()
+        self._gone()
+
+    def _gone(self) -> None:
+        with self._free:
+            self._open -= 1
+            self._free.notify()
+
+    def close_idle(self) -> None:
+        """Close the links nobody uses: after trouble each may lead to a server that is gone."""
+        while True:
+            try:
+                link = self._idle.pop()
+            except IndexError:
+                return
+            self.discard(link)
+
+    def use(self) -> PoolUse:
+        """Return what is in use now."""
+        return PoolUse(max(0, self._open - len(self._idle)), self._most, self._waiting)

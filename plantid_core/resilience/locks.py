@@ -1,0 +1,307 @@
+"""Plain locks, for anyone who needs one: over one Redis, and over several independent masters.
+
+A lock always expires. While it is held a thread renews it, and tells the holder if it was lost
+(``lost``, ``on_lost``, and `LockLost` at the end of a ``with``). There is no reset of strangers'
+locks: a dead holder's expires, and those who wait find out by themselves.
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+import threading
+import time
+from typing import TYPE_CHECKING, Protocol
+
+import redis
+import redis_lock
+
+from plantid_core.errors import LockLost, LockNotAcquired
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Self
+
+_LONGEST_NAP_S = 1.0
+
+
+class _Held(Protocol):
+    """The part of a lock that its renewer needs."""
+
+    expire_s: float
+
+    def extend(self) -> bool:
+        """Lengthen the lock; False where it is known to be lost."""
+
+
+class Renewer:
+    """Extends a held lock three times in its length, until it is stopped or the lock is lost."""
+
+    def __init__(self, lock: _Held, on_lost: Callable[[], object]) -> None:
+        self._lock, self._on_lost = lock, on_lost
+        self._stop = threading.Event()
+        self.lost = False
+        self._thread = threading.Thread(target=self._run, name="lock-renewer", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the renewing; an extension under way is finished first."""
+        self._stop.set()
+        if self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def _run(self) -> None:
+        extended = time.monotonic()
+        while not self._stop.wait(self._lock.expire_s / 3):
+            try:
+                held = self._lock.extend()
+            except redis.RedisError:
+                # Not known to be lost while the time of the last extension has not run out.
+                held = time.monotonic() - extended < self._lock.expire_s
+            else:
+                extended = time.monotonic()
+            if not held:
+                self.lost = True
+                self._on_lost()
+                return
+
+
+class Lock:
+    """What both kinds share: acquire, release, renewal, and use in a ``with``.
+
+    ``expire_s`` is the time after which a dead holder's lock is free. ``acquire`` waits
+    ``timeout_s`` seconds at most (None: for ever).
+    """
+
+    def __init__(
+        self,
+        name: str,
+        expire_s: float,
+        *,
+        timeout_s: float | None,
+        auto_renewal: bool,
+        on_lost: Callable[[], object],
+    ) -> None:
+        self.name, self.expire_s = name, expire_s
+        self._timeout_s, self._auto_renewal, self._on_lost = timeout_s, auto_renewal, on_lost
+        self._renewer: Renewer | None = None
+
+    @property
+    def lost(self) -> bool:
+        """Tell whether the renewer found the lock gone."""
+        return self._renewer is not None and self._renewer.lost
+
+    def acquire(self, *, blocking: bool = True, timeout_s: float | None = None) -> bool:
+        """Take the lock; False where it was not free in time."""
+        until = math.inf if timeout_s is None else time.monotonic() + timeout_s
+        while not self._take():
+            left = until - time.monotonic()
+            if not blocking or left <= 0:
+                return False
+            self._nap(min(left, _LONGEST_NAP_S))
+        if self._auto_renewal:
+            self._renewer = Renewer(self, self._on_lost)
+        return True
+
+    def release(self) -> None:
+        """Give the lock back; raises `LockLost` where it was not ours any more."""
+        renewer, self._renewer = self._renewer, None
+        if renewer is not None:
+            renewer.stop()
+        if not self._give_back():
+            raise LockLost(self.name)
+
+    def extend(self) -> bool:
+        """Lengthen the lock to its full time again; False where it is lost."""
+        raise NotImplementedError
+
+    def _take(self) -> bool:
+        raise NotImplementedError
+
+    def _give_back(self) -> bool:
+        raise NotImplementedError
+
+    def _nap(self, seconds: float) -> None:
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        began = time.monotonic()
+        if not self.acquire(timeout_s=self._timeout_s):
+            raise LockNotAcquired(self.name, time.monotonic() - began)
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        try:
+            self.release()
+        except LockLost:
+            if error is None:
+                raise
+
+
+class RedisLock(Lock):
+    """python-redis-lock, mended: waiters notice a dead holder, and a lost lock is told.
+
+    ``client`` must allow commands that block for a second. The library counts whole seconds, so
+    ``expire_s`` is rounded up.
+    """
+
+    def __init__(
+        self,
+        client: redis.Redis,
+        name: str,
+        *,
+        expire_s: float = 10.0,
+        timeout_s: float | None = None,
+        auto_renewal: bool = True,
+        on_lost: Callable[[], object] = lambda: None,
+    ) -> None:
+        expire = max(1, math.ceil(expire_s))
+        super().__init__(
+            name, expire, timeout_s=timeout_s, auto_renewal=auto_renewal, on_lost=on_lost
+        )
+        self._client = client
+        self._lock = redis_lock.Lock(client, name, expire=expire)
+
+    @property
+    def id(self) -> str:
+        """Return this lock's own id."""
+        return str(self._lock.id)
+
+    @property
+    def owner(self) -> str | None:
+        """Return the id of whoever holds the lock now."""
+        owner = self._lock.get_owner_id()
+        return None if owner is None else str(owner)
+
+    def extend(self) -> bool:
+        """Lengthen the lock to its full time again; False where it is lost."""
+        try:
+            self._lock.extend()
+        except redis_lock.NotAcquired:
+            return False
+        return True
+
+    def _take(self) -> bool:
+        return bool(self._lock.acquire(blocking=False))
+
+    def _give_back(self) -> bool:
+        try:
+            self._lock.release()
+        except redis_lock.NotAcquired:
+            return False
+        return True
+
+    def _nap(self, seconds: float) -> None:
+        # A release pushes to this list; an expiry does not, so nobody sleeps past the expiry.
+        left_ms = int(self._client.pttl(f"lock:{self.name}"))
+        if left_ms > 0:
+            seconds = min(seconds, left_ms / 1e3)
+        self._client.blpop([f"lock-signal:{self.name}"], max(0.01, seconds))
+
+
+_TAKE = "return redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) and 1 or 0"
+_EXTEND = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('PEXPIRE', KEYS[1], ARGV[2])
+"""
+_GIVE_BACK = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('DEL', KEYS[1])
+"""
+# Redis' own description of Redlock: clocks drift by a hundredth, expiry is exact to 1 ms, and 1 more.
+_DRIFT, _DRIFT_S = 0.01, 0.002
+
+
+class Masters:
+    """Independent servers, and for each the time from which it may be believed again.
+
+    A master that was lost may have been restarted without its memory, and would give a held lock
+    away. So it does not count for as long as a lock may last after it has answered again; what that
+    leaves open is told in ``docs/decisions.md``.
+    """
+
+    def __init__(self, clients: list[redis.Redis]) -> None:
+        self.clients = clients
+        self.quorum = len(clients) // 2 + 1
+        self._lost: set[int] = set()
+        self._trusted_from = dict.fromkeys(range(len(clients)), 0.0)
+
+    def ask(self, script: str, key: str, expire_s: float, *words: str | int) -> int:
+        """Return how many believed masters said yes."""
+        return sum(
+            self._one(number, client, script, key, expire_s, *words)
+            for number, client in enumerate(self.clients)
+        )
+
+    def _one(
+        self,
+        number: int,
+        client: redis.Redis,
+        script: str,
+        key: str,
+        expire_s: float,
+        *words: str | int,
+    ) -> bool:
+        try:
+            said = client.eval(script, 1, key, *words)
+        except redis.RedisError:
+            self._lost.add(number)
+            return False
+        now = time.monotonic()
+        if number in self._lost:
+            self._lost.discard(number)
+            self._trusted_from[number] = now + expire_s
+        return bool(said) and now >= self._trusted_from[number]
+
+
+class Redlock(Lock):
+    """A lock held while most of several independent masters say so; sub-second expiry is allowed.
+
+    S. Sanfilippo, "Distributed Locks with Redis" (redis.io); see Kleppmann 2016 for why what is done
+    under it should still be fenced. ``valid_s`` is what remains of it when it was acquired.
+    """
+
+    def __init__(
+        self,
+        masters: Masters,
+        name: str,
+        *,
+        expire_s: float = 10.0,
+        timeout_s: float | None = None,
+        auto_renewal: bool = True,
+        on_lost: Callable[[], object] = lambda: None,
+    ) -> None:
+        super().__init__(
+            name, expire_s, timeout_s=timeout_s, auto_renewal=auto_renewal, on_lost=on_lost
+        )
+        self._masters = masters
+        self._key = f"redlock:{name}"
+        self.id = secrets.token_hex(16)
+        self.valid_s = 0.0
+
+    def extend(self) -> bool:
+        """Lengthen the lock on most masters; False where that failed, so that it cannot be relied on."""
+        return self._vote(_EXTEND)
+
+    def _take(self) -> bool:
+        if self._vote(_TAKE):
+            return True
+        self._give_back()
+        return False
+
+    def _vote(self, script: str) -> bool:
+        began = time.monotonic()
+        said = self._masters.ask(
+            script, self._key, self.expire_s, self.id, int(self.expire_s * 1000)
+        )
+        spent = time.monotonic() - began
+        self.valid_s = self.expire_s * (1 - _DRIFT) - _DRIFT_S - spent
+        return said >= self._masters.quorum and self.valid_s > 0
+
+    def _give_back(self) -> bool:
+        said = self._masters.ask(_GIVE_BACK, self._key, self.expire_s, self.id)
+        return said >= self._masters.quorum
+
+    def _nap(self, seconds: float) -> None:
+        # Drawn anew each time: contenders in step would split the vote again and again.
+        time.sleep(min(seconds, 0.005 + secrets.randbelow(40) / 1000))

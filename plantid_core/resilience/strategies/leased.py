@@ -1,0 +1,38 @@
+"""``lease``: one computation for all processes, everyone who waits is woken by its value."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from plantid_core.deadline import Deadline
+from plantid_core.resilience.cache import Cache
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from plantid_core.resilience.link import Address
+    from plantid_core.resilience.policy import Policy
+
+T = TypeVar("T")
+
+
+class LeaseStrategy:
+    """`Cache`, with the face of a strategy."""
+
+    def __init__(self, address: Address | None, policy: Policy, *, thin: bool = True) -> None:
+        self.cache = Cache(address, policy, thin=thin)
+        self._near_hit = self.cache.counters.adder("near_hit")
+
+    def get(self, key: str, compute: Callable[[], T], *, deadline_s: float | None = None) -> T:
+        """Return the key's value; see `Strategy.get`. Values are shared: do not change them."""
+        kept = self.cache.near.peek(key)
+        if kept is not None and time.monotonic() < kept.calm_until:
+            self._near_hit()
+            return cast("T", kept.value)
+        deadline = None if deadline_s is None else Deadline.after(deadline_s)
+        return cast("T", self.cache.get(key, compute, deadline).value)
+
+    def close(self) -> None:
+        """Let go of connections and threads."""
+        self.cache.close()
