@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import orjson
+from pybreaker import CircuitBreakerError
 from pydantic import TypeAdapter, ValidationError
 
 from plantid_core import errors
@@ -21,7 +22,7 @@ from plantid_core.compare.consensus import consensus
 from plantid_core.plants import Answer, Outcome, PhotoSummary, Picture, Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from concurrent.futures import Executor, Future
 
     from plantid_core.deadline import Deadline
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         Rung,
         Source,
     )
+    from plantid_core.resilience.breaker import Breaker
     from plantid_core.resilience.cache import Cache, Cached
     from plantid_core.resilience.envelope import Kind
     from plantid_core.telemetry import Note, Trace
@@ -53,6 +55,7 @@ class Pipeline:
     shared: Cache
     local: Cache
     executor: Executor
+    breakers: Mapping[str, Breaker]
 
     def identify(
         self,
@@ -128,9 +131,27 @@ class Pipeline:
         cache = self.local if provider.name in LOCAL else self.shared
 
         def compute() -> Reply:
-            return provider.identify(observation, deadline)
+            return self._call(provider, observation, deadline)
 
         return cache.get(cache_key(provider, observation), compute, deadline, fresh=fresh)
+
+    def _call(self, provider: Provider, observation: Observation, deadline: Deadline) -> Reply:
+        breaker = self.breakers.get(provider.name)
+        if breaker is None:
+            return provider.identify(observation, deadline)
+        try:
+            return breaker.call(provider.identify, observation, deadline)
+        except CircuitBreakerError:
+            raise errors.ProviderUnavailable(
+                provider.name,
+                "breaker_open",
+                "The service failed several times in a row and is left alone for a minute.",
+            ) from None
+
+
+def speaks_against_service(error: BaseException) -> bool:
+    """Tell whether an error counts as a failure of the service, and not of the request."""
+    return isinstance(error, errors.ProviderUnavailable)
 
 
 def reply_kind(reply: object) -> Kind | None:

@@ -19,8 +19,9 @@ from plantid_core.errors import (
     ProviderError,
     StoreUnavailable,
 )
-from plantid_core.pipeline import Pipeline, pictures, reply_kind
+from plantid_core.pipeline import LOCAL, Pipeline, pictures, reply_kind, speaks_against_service
 from plantid_core.plants import ORGANS, Observation, Organ
+from plantid_core.resilience.breaker import Breaker
 from plantid_core.resilience.cache import Cache
 from plantid_core.resilience.counters import expose
 from plantid_core.resilience.link import Address, Timeouts
@@ -92,13 +93,18 @@ class Workbench:
             kind_of=reply_kind,
         )
         expose(self.cache.counters)
+        self.breakers = {
+            name: Breaker(name, is_failure=speaks_against_service)
+            for name in self._providers
+            if name not in LOCAL
+        }
         self._stack.callback(self.cache.close)
         local = Cache(None, policy, kind_of=reply_kind)
         self._stack.callback(local.close)
         self.admission = Admission()
         executor = ThreadPoolExecutor(_WORKERS, thread_name_prefix="provider")
         self._stack.callback(executor.shutdown, wait=False, cancel_futures=True)
-        self._pipeline = Pipeline(self.cache, local, executor)
+        self._pipeline = Pipeline(self.cache, local, executor, self.breakers)
 
     def __enter__(self) -> Self:
         return self
