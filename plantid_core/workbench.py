@@ -8,16 +8,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypedDict, cast
+from typing import TYPE_CHECKING, TypedDict, cast
 from urllib.parse import urlsplit
 
+from plantid_core import parts
 from plantid_core.admission import Admission
 from plantid_core.deadline import Deadline
 from plantid_core.errors import (
     ConfigurationError,
     PlantIDError,
     ProviderError,
-    StoreUnavailable,
 )
 from plantid_core.pipeline import LOCAL, Pipeline, pictures, reply_kind, speaks_against_service
 from plantid_core.plants import ORGANS, Observation, Organ
@@ -25,7 +25,6 @@ from plantid_core.resilience.breaker import Breaker
 from plantid_core.resilience.cache import Cache
 from plantid_core.resilience.counters import expose
 from plantid_core.resilience.link import Address, Timeouts
-from plantid_core.resilience.policy import Policy
 from plantid_core.settings import Settings, load_settings
 from plantid_core.telemetry import Trace
 from plantid_core.upload import Upload
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
 
     import redis
 
+    from plantid_core.parts import Closable
     from plantid_core.plants import Outcome, Place, Provider
     from plantid_core.providers.plantnet import PlantNet, Project
     from plantid_core.upload import Photo, Prefill
@@ -47,11 +47,6 @@ MOST_PHOTOS = 5
 
 _WORKERS = 24
 _PROJECT_DEADLINE_S = 3.0
-_SANDBOX_KEY = "sandbox"
-
-
-class _Closable(Protocol):
-    def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +79,7 @@ class Workbench:
         self.settings = settings
         self._providers = {provider.name: provider for provider in providers}
         self._stack = ExitStack()
-        policy = _policy(settings)
+        policy = parts.policy(settings)
         self.cache = Cache(
             None if redis_client is None else Address.of(redis_client),
             policy,
@@ -116,9 +111,9 @@ class Workbench:
         """Let go of every part; the servers started for this workbench end with their last user."""
         self._stack.close()
 
-    def own(self, *parts: _Closable) -> None:
+    def own(self, *owned: Closable) -> None:
         """Close these parts when the workbench closes, the last one first."""
-        for part in parts:
+        for part in owned:
             self._stack.callback(part.close)
 
     def identify(  # noqa: PLR0913 - the stable face, all by keyword
@@ -229,21 +224,6 @@ class Workbench:
         return ProviderInfo(provider.name, title, sandbox=False, host=host, sends=sends)
 
 
-def _policy(settings: Settings) -> Policy:
-    return Policy(
-        soft_ttl_s=settings.soft_ttl_s,
-        hard_ttl_s=settings.hard_ttl_s,
-        negative_ttl_s=settings.negative_ttl_s,
-        error_ttl_s=settings.error_ttl_s,
-        jitter=settings.ttl_jitter,
-        beta=settings.early_beta,
-        lease_s=settings.lease_s,
-        near_size=settings.near_size,
-        # A person who waits for a name gets a fresh one, or a stale one that says so.
-        stale_while_refreshing=False,
-    )
-
-
 def _require_count(count: int) -> None:
     if not 1 <= count <= MOST_PHOTOS:
         raise reject("photo_count", limit=MOST_PHOTOS, value=count)
@@ -274,78 +254,19 @@ def open_workbench(settings: Settings | None = None) -> Workbench:
         fault = f"PLANTID_DATA_DIR ({settings.data_dir}) cannot be used: {error.strerror}."
         raise ConfigurationError([fault]) from error
     with ExitStack() as undo:
-        owned: list[_Closable] = []
-        client = _store(settings, owned)
+        owned: list[Closable] = []
+        client = parts.store(settings, owned)
         undo.callback(_close_all, owned)
-        providers = _providers(settings, owned)
+        providers = parts.make_providers(settings, owned)
         workbench = Workbench(settings, providers, client)
         workbench.own(*owned)
         undo.pop_all()
     return workbench
 
 
-def _close_all(parts: list[_Closable]) -> None:
-    for part in reversed(parts):
+def _close_all(owned: list[Closable]) -> None:
+    for part in reversed(owned):
         part.close()
-
-
-def _store(settings: Settings, owned: list[_Closable]) -> redis.Redis | None:
-    from plantid_core.store.connection import connect
-    from plantid_core.store.embedded import open_embedded
-
-    if settings.redis_url is not None:
-        url = settings.redis_url.get_secret_value()
-    else:
-        try:
-            store = open_embedded(settings.data_dir)
-        except StoreUnavailable:
-            return None
-        owned.append(store)
-        url = store.url
-    client = connect(
-        url,
-        connect_timeout_s=settings.redis_connect_timeout_s,
-        socket_timeout_s=settings.redis_socket_timeout_s,
-        max_connections=settings.redis_max_connections,
-        health_check_interval_s=settings.redis_health_check_interval_s,
-    )
-    owned.append(client)
-    return client
-
-
-def _providers(settings: Settings, owned: list[_Closable]) -> list[Provider]:
-    from plantid_core.providers.http import Timeouts
-    from plantid_core.providers.offline import OfflineProvider
-    from plantid_core.providers.plant_id import PlantId
-    from plantid_core.providers.plantnet import PlantNet
-
-    timeouts = Timeouts(settings.connect_timeout_s, settings.read_timeout_s)
-    plant_id_key, plantnet_key = settings.plant_id_api_key, settings.plantnet_api_key
-    sandbox = ""
-    if plant_id_key is None or plantnet_key is None:
-        sandbox = _sandbox_url(settings, owned)
-    plant_id = (
-        PlantId(sandbox, _SANDBOX_KEY, sandbox=True, timeouts=timeouts)
-        if plant_id_key is None
-        else PlantId(settings.plant_id_url, plant_id_key.get_secret_value(), timeouts=timeouts)
-    )
-    plantnet = (
-        PlantNet(sandbox, _SANDBOX_KEY, sandbox=True, timeouts=timeouts)
-        if plantnet_key is None
-        else PlantNet(settings.plantnet_url, plantnet_key.get_secret_value(), timeouts=timeouts)
-    )
-    owned += [plant_id, plantnet]
-    return [plant_id, plantnet, OfflineProvider(settings.data_dir)]
-
-
-def _sandbox_url(settings: Settings, owned: list[_Closable]) -> str:
-    if settings.sandbox_url is not None:
-        return settings.sandbox_url
-    from plantid_core.sandbox.embedded import open_sandbox
-
-    sandbox = open_sandbox(settings.data_dir)
-    owned.append(sandbox)
-    return sandbox.url
 
 
 def sample_photo() -> Upload:

@@ -13,22 +13,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from plantid_core.lab.schedules.redis_model import RedisModel
+from plantid_core.resilience.effects import Acquire, Await, Commit, Compute, Computed, Read
 from plantid_core.resilience.envelope import Envelope
 from plantid_core.resilience.policy import Policy
-from plantid_core.resilience.protocol import (
-    Acquire,
-    Await,
-    Commit,
-    Compute,
-    Computed,
-    Read,
-    Surroundings,
-    pursue,
-    refresh,
-)
+from plantid_core.resilience.protocol import Surroundings, pursue, refresh
 
 if TYPE_CHECKING:
-    from plantid_core.resilience.protocol import Answer, Landing, Steps
+    from plantid_core.resilience.effects import Answer, Landing, Steps
 
 _EPOCH_S = 1.7e9
 _TTL_S = 60.0

@@ -74,12 +74,14 @@ class Breaker:
             self._opens_until, self._failures = None, 0
 
     def _admit(self) -> bool:
-        if self._opens_until is None:
-            return False
+        return self._opens_until is not None and self._probe()
+
+    def _probe(self) -> bool:
         with self._lock:
-            if self._opens_until is None:
+            until = self._opens_until
+            if until is None:
                 return False
-            if self._clock() < self._opens_until or self._probing:
+            if self._clock() < until or self._probing:
                 raise CircuitBreakerError(f"{self.name} is left alone after repeated failures")
             self._probing = True
             return True

@@ -9,20 +9,16 @@ from __future__ import annotations
 import os
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from plantid_core.errors import DeadlineExceeded
 from plantid_core.resilience import lease as leases
+from plantid_core.resilience.behind import Behind
 from plantid_core.resilience.counters import Counters
 from plantid_core.resilience.early import calm_until, draw, is_early
-from plantid_core.resilience.envelope import Envelope, encode
-from plantid_core.resilience.flight import Flights
-from plantid_core.resilience.heartbeat import Heartbeat
-from plantid_core.resilience.link import LinkError, PoolUse, Timeouts
-from plantid_core.resilience.near import Near
-from plantid_core.resilience.protocol import (
+from plantid_core.resilience.effects import (
     DOWN,
     Acquire,
     Await,
@@ -32,11 +28,14 @@ from plantid_core.resilience.protocol import (
     Failed,
     Landing,
     Read,
-    Surroundings,
-    is_own_affair,
-    pursue,
-    refresh,
 )
+from plantid_core.resilience.envelope import Envelope, encode
+from plantid_core.resilience.flight import Flights
+from plantid_core.resilience.heartbeat import Heartbeat
+from plantid_core.resilience.link import LinkError, Timeouts
+from plantid_core.resilience.near import Near
+from plantid_core.resilience.pool import PoolUse
+from plantid_core.resilience.protocol import Surroundings, is_own_affair, pursue, refresh
 from plantid_core.resilience.server import RedisServer
 from plantid_core.resilience.wake import Slot, Wake
 
@@ -44,18 +43,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from plantid_core.deadline import Deadline
+    from plantid_core.resilience.effects import Answer, Effect, Event, Origin, Steps
     from plantid_core.resilience.envelope import Kind
     from plantid_core.resilience.flight import Flight
     from plantid_core.resilience.link import Address
     from plantid_core.resilience.policy import Policy
-    from plantid_core.resilience.protocol import Answer, Effect, Event, Origin, Steps
 
     KindOf: TypeAlias = Callable[[object], Kind | None]
 
 Producer: TypeAlias = "Callable[[], object]"
-
-_REFRESHERS = 4
-_REFRESHES_QUEUED = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,15 +101,14 @@ class Cache:
         self._near_hit = self.counters.adder("near_hit")
         self._starting = threading.Lock()
         self._start()
+        _CACHES.add(self)
 
     def _start(self) -> None:
         self.near: Near[Kept] = Near(self.policy.near_size, float("inf"))
         self._errors: Near[Exception] = Near(self.policy.near_size, self.policy.error_ttl_s)
         self._flights: Flights[Cached] = Flights()
-        self._refreshers: ThreadPoolExecutor | None = None
-        self._refreshing = 0
-        self._lock = threading.Lock()
-        self._pid = os.getpid()
+        self._behind = Behind()
+        self._forked = False
         self._server: RedisServer | None = None
         if self._address is None:
             return
@@ -176,7 +171,7 @@ class Cache:
         *,
         fresh: bool,
     ) -> Cached:
-        if self._pid != os.getpid():
+        if self._forked:
             self._begin_anew()
         if not fresh and (failed := self._errors.get(key)) is not None:
             self.counters.add("error")
@@ -300,22 +295,9 @@ class Cache:
         flight, leads = self._flights.enter(name)
         if not leads:
             return
-        with self._lock:
-            room = self._refreshing < _REFRESHES_QUEUED
-            self._refreshing += room
-            if room and self._refreshers is None:
-                self._refreshers = ThreadPoolExecutor(_REFRESHERS, thread_name_prefix="refresh")
-            refreshers = self._refreshers
         flown = _Flown(name, key, flight, compute, None)
-        if room and refreshers is not None:
-            try:
-                refreshers.submit(self._refresh, flown, known)
-            except RuntimeError:  # the pool, or the interpreter, is closing
-                with self._lock:
-                    self._refreshing -= 1
-            else:
-                return
-        self._flights.land(name, flight, None)
+        if not self._behind.submit(lambda: self._refresh(flown, known)):
+            self._flights.land(name, flight, None)
 
     def _refresh(self, flown: _Flown, known: Envelope) -> None:
         try:
@@ -325,8 +307,6 @@ class Cache:
         except Exception:  # noqa: BLE001, S110 - its own callers have a value; the next one tries again
             pass
         finally:
-            with self._lock:
-                self._refreshing -= 1
             self._flights.land(flown.name, flown.flight, None)
 
     def _hear(self, key: str, blob: bytes) -> None:
@@ -349,8 +329,14 @@ class Cache:
 
     def _begin_anew(self) -> None:
         with self._starting:
-            if self._pid != os.getpid():
+            if self._forked:
                 self._start()
+
+    def forked(self) -> None:
+        """Take note, in a child, that threads and connections are the parent's."""
+        self._forked = True
+        self._starting = threading.Lock()
+        self.near = Near(self.policy.near_size, float("inf"))
 
     def available(self) -> bool:
         """Tell whether Redis answered when it was last asked."""
@@ -370,12 +356,22 @@ class Cache:
 
     def close(self) -> None:
         """Let go of connections and threads; refreshes under way are finished, waiting ones dropped."""
-        if self._refreshers is not None:
-            self._refreshers.shutdown(wait=True, cancel_futures=True)
+        self._behind.close()
         if self._server is not None:
             self._wake.close()
             self._heartbeat.close()
             self._server.close()
+
+
+_CACHES: weakref.WeakSet[Cache] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for cache in list(_CACHES):
+        cache.forked()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 class _Flown:

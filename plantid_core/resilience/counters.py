@@ -9,7 +9,7 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, get_args
 
-from plantid_core.resilience.protocol import Event
+from plantid_core.resilience.effects import Event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

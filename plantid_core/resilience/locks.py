@@ -249,8 +249,9 @@ class Masters:
             return False
         now = time.monotonic()
         if number in self._lost:
-            self._lost.discard(number)
+            # In this order: whoever does not find it lost must find it distrusted.
             self._trusted_from[number] = now + expire_s
+            self._lost.discard(number)
         return bool(said) and now >= self._trusted_from[number]
 
 

@@ -8,12 +8,14 @@ import hiredis
 
 from plantid_core.resilience.health import Health
 from plantid_core.resilience.lease import pack_script, pack_source
-from plantid_core.resilience.link import LinkError, LinkPool, PoolExhausted, Timeouts, command
+from plantid_core.resilience.link import LinkError, command
+from plantid_core.resilience.pool import LinkPool, PoolExhausted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from plantid_core.resilience.link import Address, Link, PoolUse, Reply
+    from plantid_core.resilience.link import Address, Link, Reply, Timeouts
+    from plantid_core.resilience.pool import PoolUse
 
 _PROBE = command("SET", "plantid:probe", "1", "PX", 1000)
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from plantid_core.errors import RemoteError
-from plantid_core.resilience.flight import Flights
-from plantid_core.resilience.protocol import (
+from plantid_core.resilience.effects import (
     DOWN,
     Acquire,
     Await,
@@ -18,18 +17,18 @@ from plantid_core.resilience.protocol import (
     Failed,
     Landing,
     Read,
-    pursue,
-    refresh,
 )
+from plantid_core.resilience.flight import Flights
+from plantid_core.resilience.protocol import pursue, refresh
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from plantid_core.lab.schedules.world import World
+    from plantid_core.resilience.effects import Answer, Effect, Steps
     from plantid_core.resilience.envelope import Envelope
     from plantid_core.resilience.flight import Flight
     from plantid_core.resilience.lease import Lease
-    from plantid_core.resilience.protocol import Answer, Effect, Steps
 
 KEY = "k"
 _DEADLINE_S = 30.0

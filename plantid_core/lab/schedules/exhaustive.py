@@ -11,26 +11,17 @@ from typing import TYPE_CHECKING
 
 from plantid_core.lab.schedules.redis_model import RedisModel
 from plantid_core.lab.schedules.world import EPOCH_S, Found
+from plantid_core.resilience.effects import DOWN, Acquire, Await, Commit, Compute, Computed, Read
 from plantid_core.resilience.envelope import FENCE_AT
 from plantid_core.resilience.lease import Lease
 from plantid_core.resilience.policy import Policy
-from plantid_core.resilience.protocol import (
-    DOWN,
-    Acquire,
-    Await,
-    Commit,
-    Compute,
-    Computed,
-    Read,
-    Surroundings,
-    pursue,
-)
+from plantid_core.resilience.protocol import Surroundings, pursue
 
 if TYPE_CHECKING:
     from typing import TypeAlias
 
     from plantid_core.lab.schedules.redis_model import Broken
-    from plantid_core.resilience.protocol import Answer, Effect, Landing
+    from plantid_core.resilience.effects import Answer, Effect, Landing
 
     Choice: TypeAlias = tuple[str, int]
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from plantid_core.lab.schedules.redis_model import Broken
+    from plantid_core.resilience.effects import Event
     from plantid_core.resilience.envelope import Envelope
-    from plantid_core.resilience.protocol import Event
 
 EPOCH_S = 1.7e9
 _SPAN_S = 4.0

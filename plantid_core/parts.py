@@ -1,0 +1,100 @@
+"""What settings turn into: the client of the store, the providers, the cache's policy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from plantid_core.errors import StoreUnavailable
+from plantid_core.resilience.policy import Policy
+
+if TYPE_CHECKING:
+    import redis
+
+    from plantid_core.plants import Provider
+    from plantid_core.settings import Settings
+
+_SANDBOX_KEY = "sandbox"
+
+
+class Closable(Protocol):
+    """Anything that is to be let go of in the end."""
+
+    def close(self) -> None:
+        """Let go."""
+
+
+def policy(settings: Settings) -> Policy:
+    """Return how long identifications are kept."""
+    return Policy(
+        soft_ttl_s=settings.soft_ttl_s,
+        hard_ttl_s=settings.hard_ttl_s,
+        negative_ttl_s=settings.negative_ttl_s,
+        error_ttl_s=settings.error_ttl_s,
+        jitter=settings.ttl_jitter,
+        beta=settings.early_beta,
+        lease_s=settings.lease_s,
+        near_size=settings.near_size,
+        # A person who waits for a name gets a fresh one, or a stale one that says so.
+        stale_while_refreshing=False,
+    )
+
+
+def store(settings: Settings, owned: list[Closable]) -> redis.Redis | None:
+    """Return a client of the store, found or started; None where there is none to be had."""
+    from plantid_core.store.connection import connect
+    from plantid_core.store.embedded import open_embedded
+
+    if settings.redis_url is not None:
+        url = settings.redis_url.get_secret_value()
+    else:
+        try:
+            store = open_embedded(settings.data_dir)
+        except StoreUnavailable:
+            return None
+        owned.append(store)
+        url = store.url
+    client = connect(
+        url,
+        connect_timeout_s=settings.redis_connect_timeout_s,
+        socket_timeout_s=settings.redis_socket_timeout_s,
+        max_connections=settings.redis_max_connections,
+        health_check_interval_s=settings.redis_health_check_interval_s,
+    )
+    owned.append(client)
+    return client
+
+
+def make_providers(settings: Settings, owned: list[Closable]) -> list[Provider]:
+    """Return every provider; one without a key is answered by the sandbox."""
+    from plantid_core.providers.http import Timeouts
+    from plantid_core.providers.offline import OfflineProvider
+    from plantid_core.providers.plant_id import PlantId
+    from plantid_core.providers.plantnet import PlantNet
+
+    timeouts = Timeouts(settings.connect_timeout_s, settings.read_timeout_s)
+    plant_id_key, plantnet_key = settings.plant_id_api_key, settings.plantnet_api_key
+    sandbox = ""
+    if plant_id_key is None or plantnet_key is None:
+        sandbox = _sandbox_url(settings, owned)
+    plant_id = (
+        PlantId(sandbox, _SANDBOX_KEY, sandbox=True, timeouts=timeouts)
+        if plant_id_key is None
+        else PlantId(settings.plant_id_url, plant_id_key.get_secret_value(), timeouts=timeouts)
+    )
+    plantnet = (
+        PlantNet(sandbox, _SANDBOX_KEY, sandbox=True, timeouts=timeouts)
+        if plantnet_key is None
+        else PlantNet(settings.plantnet_url, plantnet_key.get_secret_value(), timeouts=timeouts)
+    )
+    owned += [plant_id, plantnet]
+    return [plant_id, plantnet, OfflineProvider(settings.data_dir)]
+
+
+def _sandbox_url(settings: Settings, owned: list[Closable]) -> str:
+    if settings.sandbox_url is not None:
+        return settings.sandbox_url
+    from plantid_core.sandbox.embedded import open_sandbox
+
+    sandbox = open_sandbox(settings.data_dir)
+    owned.append(sandbox)
+    return sandbox.url
