@@ -17,7 +17,7 @@ from plantid_core.errors import DeadlineExceeded
 from plantid_core.resilience import lease as leases
 from plantid_core.resilience.behind import Behind
 from plantid_core.resilience.counters import Counters
-from plantid_core.resilience.early import calm_until, draw, is_early
+from plantid_core.resilience.early import calm, draw, is_early
 from plantid_core.resilience.effects import (
     DOWN,
     Acquire,
@@ -25,11 +25,12 @@ from plantid_core.resilience.effects import (
     Commit,
     Compute,
     Computed,
+    Down,
     Failed,
     Landing,
     Read,
 )
-from plantid_core.resilience.envelope import Envelope, encode
+from plantid_core.resilience.envelope import Envelope, calm_value, encode
 from plantid_core.resilience.flight import Flights
 from plantid_core.resilience.heartbeat import Heartbeat
 from plantid_core.resilience.link import LinkError, Timeouts
@@ -69,10 +70,10 @@ class Kept:
     __slots__ = ("calm_until", "envelope", "value")
 
     def __init__(self, envelope: Envelope, beta: float) -> None:
-        calm = calm_until(envelope.soft_expiry, envelope.delta, beta)
         self.envelope = envelope
         self.value = envelope.value
-        self.calm_until = time.monotonic() + calm - time.time()
+        left = envelope.soft_expiry - calm(beta) * envelope.delta - time.time()
+        self.calm_until = time.monotonic() + left
 
 
 class Cache:
@@ -98,8 +99,10 @@ class Cache:
         self._max_connections, self._thin = max_connections, thin
         self._kind_of = kind_of
         self._around = Surroundings(policy, time.time, draw, self.counters.add)
-        self._near_hit = self.counters.adder("near_hit")
+        self._near_hit, self._hit = self.counters.adder("near_hit"), self.counters.adder("hit")
+        self._calm = calm(policy.beta)
         self._starting = threading.Lock()
+        self._forked = False
         self._start()
         _CACHES.add(self)
 
@@ -108,7 +111,6 @@ class Cache:
         self._errors: Near[Exception] = Near(self.policy.near_size, self.policy.error_ttl_s)
         self._flights: Flights[Cached] = Flights()
         self._behind = Behind()
-        self._forked = False
         self._server: RedisServer | None = None
         if self._address is None:
             return
@@ -173,16 +175,15 @@ class Cache:
     ) -> Cached:
         if self._forked:
             self._begin_anew()
-        if not fresh and (failed := self._errors.get(key)) is not None:
+        errors = self.policy.error_ttl_s and not fresh
+        if errors and (failed := self._errors.get(key)) is not None:
             self.counters.add("error")
             raise failed[1].with_traceback(None)
         name = f"{key}\0fresh" if fresh else key
         while True:
             flight, leads = self._flights.enter(name)
             if leads:
-                fallback = None if kept is None else kept.envelope
-                steps = pursue(self._around, fresh=fresh, fallback=fallback)
-                return self._lead(_Flown(name, key, flight, compute, deadline), steps)
+                return self._lead(_Flown(name, key, flight, compute, deadline), kept, fresh=fresh)
             if not flight.wait(None if deadline is None else deadline.require()):
                 raise DeadlineExceeded(0.0 if deadline is None else deadline.budget_s)
             if flight.error is not None:
@@ -190,19 +191,53 @@ class Cache:
             if flight.result is not None:
                 return flight.result
 
-    def _lead(self, flown: _Flown, steps: Steps) -> Cached:
+    def _lead(self, flown: _Flown, kept: Kept | None, *, fresh: bool) -> Cached:
         try:
-            landing = self._drive(flown, steps)
+            first = self._read(flown.key)
+            cached = None if fresh else self._calm_hit(flown.key, first)
+            if cached is None:
+                cached = self._pursue(flown, kept, first, fresh=fresh)
         except BaseException as error:
             self._fail(flown, error)
             raise
+        self._flights.land(flown.name, flown.flight, cached)
+        return cached
+
+    def _pursue(
+        self, flown: _Flown, kept: Kept | None, first: bytes | Down | None, *, fresh: bool
+    ) -> Cached:
+        fallback = None if kept is None else kept.envelope
+        steps = pursue(self._around, fresh=fresh, fallback=fallback)
+        landing = self._drive(flown, steps, first)
         if landing is None:
             raise TypeError("a search ended without a value")
-        cached = self._keep(flown.key, landing)
-        self._flights.land(flown.name, flown.flight, cached)
         if landing.refresh:
             self._refresh_behind(flown.key, flown.compute, landing.envelope)
-        return cached
+        return self._keep(flown.key, landing)
+
+    def _read(self, key: str) -> bytes | Down | None:
+        if self._server is None:
+            return DOWN
+        try:
+            return self._server.get(leases.value_key(key))
+        except LinkError:
+            return DOWN
+
+    def _calm_hit(self, key: str, blob: bytes | Down | None) -> Cached | None:
+        """Return what the protocol would, for a value so young that nothing is to be decided."""
+        if not isinstance(blob, bytes):
+            return None
+        found = calm_value(blob, time.time(), self._calm)
+        if found is None:
+            return None
+        kind, age, value = found
+        if kind == "negative":
+            self.counters.add("negative")
+        else:
+            self._hit()
+        if self.policy.near_size and (envelope := Envelope.unpack(blob)) is not None:
+            return self._keep(key, Landing(envelope, "redis"))
+        return Cached(value, "redis", age)
 
     def _fail(self, flown: _Flown, error: BaseException) -> None:
         if is_own_affair(error):
@@ -215,18 +250,21 @@ class Cache:
 
     def _keep(self, key: str, landing: Landing) -> Cached:
         envelope = landing.envelope
-        kept = Kept(envelope, self.policy.beta)
         if self.policy.error_ttl_s:
             self._errors.drop(key)
-        newer = self.near.peek(key)
-        if newer is None or not 0 < envelope.fence < newer.envelope.fence:
-            self.near.put(key, kept)
+        if self.policy.near_size:
+            newer = self.near.peek(key)
+            if newer is None or not 0 < envelope.fence < newer.envelope.fence:
+                self.near.put(key, Kept(envelope, self.policy.beta))
         age = 0.0 if landing.origin == "upstream" else max(0.0, time.time() - envelope.stored)
-        return Cached(kept.value, landing.origin, age)
+        return Cached(envelope.value, landing.origin, age)
 
-    def _drive(self, flown: _Flown, steps: Steps) -> Landing | None:
-        reply: Answer = None
+    def _drive(
+        self, flown: _Flown, steps: Steps, first: bytes | Down | None = None
+    ) -> Landing | None:
         try:
+            effect = steps.send(None)
+            reply = first if isinstance(effect, Read) else self._perform(flown, effect)
             while True:
                 reply = self._perform(flown, steps.send(reply))
         except StopIteration as stop:
@@ -331,6 +369,8 @@ class Cache:
         with self._starting:
             if self._forked:
                 self._start()
+                # Last: other threads go on with what is there as soon as they see it.
+                self._forked = False
 
     def forked(self) -> None:
         """Take note, in a child, that threads and connections are the parent's."""

@@ -23,6 +23,6 @@ def draw() -> float:
     return 1.0 - random.random()  # noqa: S311 - chances, no secrets
 
 
-def calm_until(expiry: float, delta: float, beta: float) -> float:
-    """Return the time before which `is_early` never says yes, so that nobody needs to draw."""
-    return expiry - _NEVER * delta * beta
+def calm(beta: float) -> float:
+    """Return how many Δ before the expiry `is_early` begins to be possible: nobody draws before."""
+    return _NEVER * beta

@@ -24,26 +24,30 @@ T = TypeVar("T")
 class Flight(Generic[T]):
     """One computation under way: then a result, an error, or neither (abandoned: ask again)."""
 
-    __slots__ = ("_baton", "error", "landed", "result")
+    __slots__ = ("baton", "error", "landed", "result")
 
     def __init__(self) -> None:
-        self._baton = threading.Lock()
-        self._baton.acquire()
+        # Made by the table for the first who joins; most flights land alone.
+        self.baton: threading.Lock | None = None
         self.landed = False
         self.result: T | None = None
         self.error: BaseException | None = None
 
     def wait(self, timeout_s: float | None) -> bool:
         """Wait for the landing; False where it did not come within the time (None: no limit)."""
-        if not self._baton.acquire(timeout=-1 if timeout_s is None else timeout_s):
+        baton = self.baton
+        if baton is None:
             return self.landed
-        self._baton.release()
+        if not baton.acquire(timeout=-1 if timeout_s is None else timeout_s):
+            return self.landed
+        baton.release()
         return True
 
     def land(self, result: T | None, error: BaseException | None) -> None:
         """Set the outcome and wake all; done by the table alone, once."""
         self.result, self.error, self.landed = result, error, True
-        self._baton.release()
+        if self.baton is not None:
+            self.baton.release()
 
 
 class Flights(Generic[T]):
@@ -58,6 +62,9 @@ class Flights(Generic[T]):
         with self._lock:
             flight = self._under_way.get(key)
             if flight is not None:
+                if flight.baton is None:
+                    flight.baton = threading.Lock()
+                    flight.baton.acquire()
                 return flight, False
             flight = self._under_way[key] = Flight()
             return flight, True

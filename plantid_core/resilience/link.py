@@ -37,6 +37,9 @@ class LinkError(Exception):
 class Link(Protocol):
     """One connection, used by one thread at a time."""
 
+    def ask(self, packed: bytes, timeout_s: float) -> Reply:
+        """Send a packed command and return its reply; raises `LinkError`."""
+
     def send(self, packed: bytes) -> None:
         """Send a packed command; raises `LinkError`."""
 
@@ -123,6 +126,8 @@ class ThinLink:
         self._timeout: float | None = timeouts.connect_s
         try:
             self._socket = _dial(options, timeouts.connect_s)
+            self._sendall, self._recv = self._socket.sendall, self._socket.recv
+            self._feed, self._gets = self._reader.feed, self._reader.gets
             self._introduce(options)
         except OSError as error:
             raise LinkError(str(error), timed_out=isinstance(error, TimeoutError)) from error
@@ -140,6 +145,26 @@ class ThinLink:
         if isinstance(reply, hiredis.ReplyError):
             self.close()
             raise LinkError(str(reply))
+
+    def ask(self, packed: bytes, timeout_s: float) -> Reply:
+        """Send a packed command and return its reply; raises `LinkError`."""
+        if timeout_s != self._timeout:
+            self._socket.settimeout(timeout_s)
+            self._timeout = timeout_s
+        # Every hit comes this way, so it is written out: send, receive and parse in one function.
+        try:
+            self._sendall(packed)
+            chunk = self._recv(_CHUNK)
+            if chunk:
+                self._feed(chunk)
+                reply: Reply = self._gets()
+                if reply is not False:
+                    return reply
+        except (OSError, hiredis.ProtocolError) as error:
+            raise LinkError(str(error), timed_out=isinstance(error, TimeoutError)) from error
+        if not chunk:
+            raise LinkError("the server closed the connection")
+        return self.receive(timeout_s)
 
     def send(self, packed: bytes) -> None:
         """Send a packed command; raises `LinkError`."""
@@ -209,11 +234,16 @@ class RedisLink:
         except (RedisError, OSError) as error:
             raise _link_error(error) from error
 
+    def ask(self, packed: bytes, timeout_s: float) -> Reply:
+        """Send a packed command and return its reply; raises `LinkError`."""
+        self.send(packed)
+        return self.receive(timeout_s)
+
     def send(self, packed: bytes) -> None:
         """Send a packed command; raises `LinkError`."""
         try:
             self._connection.send_packed_command(  # type: ignore[no-untyped-call]
-                packed, check_health=False
+                [packed], check_health=False
             )
         except (RedisError, OSError) as error:
             raise _link_error(error) from error

@@ -75,32 +75,39 @@ class RedisServer:
     def _ask(self, packed: bytes) -> Reply:
         if not self.health.up:
             raise LinkError("Redis is down")
+        link, new = self._lend()
         try:
-            return self._exchange(packed)
+            reply = link.ask(packed, self._answer_s)
+        except BaseException as error:  # noqa: BLE001 - raised again; the link's state is unknown
+            self._pool.discard(link)
+            return self._again(packed, error, new=new)
+        self._pool.give_back(link)
+        return reply
+
+    def _lend(self) -> tuple[Link, bool]:
+        try:
+            return self._pool.lend()
         except PoolExhausted:
             raise  # our own crowd is no fault of the server's
         except LinkError as error:
             self.health.failed(error)
             raise
 
-    def _exchange(self, packed: bytes) -> Reply:
-        link, new = self._pool.lend()
-        try:
-            return self._once(link, packed)
-        except LinkError as error:
-            # An idle link may lead to a server that has restarted since: one more try, on a new one.
-            if new or error.timed_out:
-                raise
+    def _again(self, packed: bytes, error: BaseException, *, new: bool) -> Reply:
+        """Ask once more after a reset: an idle link may lead to a server that has restarted since."""
+        if not isinstance(error, LinkError):
+            raise error
+        if new or error.timed_out:
+            self.health.failed(error)
+            raise error
         self._pool.close_idle()
-        link, _ = self._pool.lend()
-        return self._once(link, packed)
-
-    def _once(self, link: Link, packed: bytes) -> Reply:
+        link, _ = self._lend()
         try:
-            link.send(packed)
-            reply = link.receive(self._answer_s)
-        except BaseException:
+            reply = link.ask(packed, self._answer_s)
+        except BaseException as second:
             self._pool.discard(link)
+            if isinstance(second, LinkError):
+                self.health.failed(second)
             raise
         self._pool.give_back(link)
         return reply
@@ -114,8 +121,7 @@ class RedisServer:
     def _probe(self) -> None:
         link = self.dial()
         try:
-            link.send(_PROBE)
-            reply = link.receive(self._answer_s)
+            reply = link.ask(_PROBE, self._answer_s)
         finally:
             link.close()
         if isinstance(reply, hiredis.ReplyError):
