@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from plantid_core.bench.report import Ratio, Report, Row
@@ -13,11 +14,20 @@ if TYPE_CHECKING:
 
 __all__ = ["NAMES", "Ratio", "Report", "Row", "run"]
 
-NAMES = ("upload", "attack")
+_MODULES = {
+    "upload": "upload",
+    "attack": "attack",
+    "cache-hit": "cache_hit",
+    "stampede": "stampede",
+    "holder-death": "holder_death",
+    "redis-down": "redis_down",
+    "early": "early",
+}
+NAMES = tuple(_MODULES)
 
 
 def run(name: str, tell: Tell) -> Report:
     """Return the report of one benchmark; ``tell`` hears of its progress. Raises KeyError."""
-    from plantid_core.bench import attack, upload
-
-    return {"upload": upload.run, "attack": attack.run}[name](tell)
+    module = import_module(f"plantid_core.bench.{_MODULES[name]}")
+    found: Report = module.run(tell)
+    return found

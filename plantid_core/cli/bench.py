@@ -11,8 +11,12 @@ if TYPE_CHECKING:
     from plantid_core.bench import Report
 
 
+_ROUNDED_FROM = 10
+_WHICH = "Which: upload, attack, cache-hit, stampede, holder-death, redis-down, early, or all."
+
+
 def bench(
-    name: Annotated[str, typer.Argument(help="Which: upload, attack, or all.")],
+    name: Annotated[str, typer.Argument(help=_WHICH)],
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print only JSON on stdout.")] = False,
 ) -> None:
@@ -39,11 +43,15 @@ def _show(report: Report) -> None:
 
     table = Table("case", "contestant", "metric", "median", "min", "max", "n", title=report.bench)
     for row in report.rows:
-        figures = [f"{value:,.1f} {row.unit}" for value in (row.median, row.min, row.max)]
+        figures = [f"{_figure(value)} {row.unit}" for value in (row.median, row.min, row.max)]
         table.add_row(row.case, row.contestant, row.metric, *figures, str(row.n))
     bars = Table("figure", "value", "bar", "", title="Bars")
     for ratio in report.ratios:
         mark = "holds" if ratio.holds else "MISSED"
-        bars.add_row(ratio.name, f"{ratio.value:.2f} {ratio.unit}", f"≤ {ratio.bar:g}", mark)
+        bars.add_row(ratio.name, f"{_figure(ratio.value)} {ratio.unit}", f"≤ {ratio.bar:.3g}", mark)
     console = Console()
     console.print(table, bars)
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.1f}" if abs(value) >= _ROUNDED_FROM else f"{value:.3f}"

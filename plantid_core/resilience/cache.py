@@ -281,7 +281,7 @@ class Cache:
             return DOWN
         try:
             return self._ask(server, flown, effect)
-        except (LinkError, TypeError):
+        except LinkError:
             return DOWN
 
     def _ask(self, server: RedisServer, flown: _Flown, effect: Effect) -> Answer:

@@ -103,7 +103,7 @@ class Heartbeat:
         try:
             if now < holding.until and leases.renew(self._server, holding.lease, self._lease_s):
                 return
-        except (LinkError, TypeError):
+        except LinkError:
             return  # not known to be lost: the commit will tell
         holding.lost = True
         with self._changed:

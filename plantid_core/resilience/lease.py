@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from plantid_core.resilience.envelope import FENCE_AT
-from plantid_core.resilience.link import command
+from plantid_core.resilience.link import LinkError, command
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -149,7 +149,7 @@ def acquire(server: Server, key: str, token: str, lease_s: float, known: bytes) 
         case [3, int(left_ms)]:
             return Wait(left_ms / 1e3)
         case _:
-            raise TypeError(f"GET_OR_LEASE answered {reply!r}")
+            raise LinkError(f"GET_OR_LEASE answered {reply!r}")
 
 
 def renew(server: Server, lease: Lease, lease_s: float) -> bool:
@@ -168,7 +168,7 @@ def commit(server: Server, lease: Lease, blob: bytes, keep_s: float, channel: st
         case [0, bytes(current)]:
             return Committed(accepted=False, blob=current)
         case _:
-            raise TypeError(f"COMMIT answered {reply!r}")
+            raise LinkError(f"COMMIT answered {reply!r}")
 
 
 def message_head(key: str) -> bytes:

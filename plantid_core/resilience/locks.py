@@ -1,4 +1,4 @@
-"""Plain locks, for anyone who needs one: over one Redis, and over several independent masters.
+"""Plain locks, for anyone who needs one; over one Redis here, over several masters in `redlock`.
 
 A lock always expires. While it is held a thread renews it, and tells the holder if it was lost
 (``lost``, ``on_lost``, and `LockLost` at the end of a ``with``). There is no reset of strangers'
@@ -8,7 +8,6 @@ locks: a dead holder's expires, and those who wait find out by themselves.
 from __future__ import annotations
 
 import math
-import secrets
 import threading
 import time
 from typing import TYPE_CHECKING, Protocol
@@ -85,6 +84,7 @@ class Lock:
         self.name, self.expire_s = name, expire_s
         self._timeout_s, self._auto_renewal, self._on_lost = timeout_s, auto_renewal, on_lost
         self._renewer: Renewer | None = None
+        self._taken = False
 
     @property
     def lost(self) -> bool:
@@ -92,20 +92,26 @@ class Lock:
         return self._renewer is not None and self._renewer.lost
 
     def acquire(self, *, blocking: bool = True, timeout_s: float | None = None) -> bool:
-        """Take the lock; False where it was not free in time."""
+        """Take the lock; False where it was not free in time.
+
+        Raises `LockNotAcquired` in an object that holds it already: it is not reentrant.
+        """
+        if self._taken:
+            raise LockNotAcquired(self.name, 0.0)
         until = math.inf if timeout_s is None else time.monotonic() + timeout_s
         while not self._take():
             left = until - time.monotonic()
             if not blocking or left <= 0:
                 return False
             self._nap(min(left, _LONGEST_NAP_S))
+        self._taken = True
         if self._auto_renewal:
             self._renewer = Renewer(self, self._on_lost)
         return True
 
     def release(self) -> None:
         """Give the lock back; raises `LockLost` where it was not ours any more."""
-        renewer, self._renewer = self._renewer, None
+        renewer, self._renewer, self._taken = self._renewer, None, False
         if renewer is not None:
             renewer.stop()
         if not self._give_back():
@@ -197,112 +203,3 @@ class RedisLock(Lock):
         if left_ms > 0:
             seconds = min(seconds, left_ms / 1e3)
         self._client.blpop([f"lock-signal:{self.name}"], max(0.01, seconds))
-
-
-_TAKE = "return redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) and 1 or 0"
-_EXTEND = """
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-return redis.call('PEXPIRE', KEYS[1], ARGV[2])
-"""
-_GIVE_BACK = """
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-return redis.call('DEL', KEYS[1])
-"""
-# Redis' own description of Redlock: clocks drift by a hundredth, expiry is exact to 1 ms, and 1 more.
-_DRIFT, _DRIFT_S = 0.01, 0.002
-
-
-class Masters:
-    """Independent servers, and for each the time from which it may be believed again.
-
-    A master that was lost may have been restarted without its memory, and would give a held lock
-    away. So it does not count for as long as a lock may last after it has answered again; what that
-    leaves open is told in ``docs/decisions.md``.
-    """
-
-    def __init__(self, clients: list[redis.Redis]) -> None:
-        self.clients = clients
-        self.quorum = len(clients) // 2 + 1
-        self._lost: set[int] = set()
-        self._trusted_from = dict.fromkeys(range(len(clients)), 0.0)
-
-    def ask(self, script: str, key: str, expire_s: float, *words: str | int) -> int:
-        """Return how many believed masters said yes."""
-        return sum(
-            self._one(number, client, script, key, expire_s, *words)
-            for number, client in enumerate(self.clients)
-        )
-
-    def _one(
-        self,
-        number: int,
-        client: redis.Redis,
-        script: str,
-        key: str,
-        expire_s: float,
-        *words: str | int,
-    ) -> bool:
-        try:
-            said = client.eval(script, 1, key, *words)
-        except redis.RedisError:
-            self._lost.add(number)
-            return False
-        now = time.monotonic()
-        if number in self._lost:
-            # In this order: whoever does not find it lost must find it distrusted.
-            self._trusted_from[number] = now + expire_s
-            self._lost.discard(number)
-        return bool(said) and now >= self._trusted_from[number]
-
-
-class Redlock(Lock):
-    """A lock held while most of several independent masters say so; sub-second expiry is allowed.
-
-    S. Sanfilippo, "Distributed Locks with Redis" (redis.io); see Kleppmann 2016 for why what is done
-    under it should still be fenced. ``valid_s`` is what remains of it when it was acquired.
-    """
-
-    def __init__(
-        self,
-        masters: Masters,
-        name: str,
-        *,
-        expire_s: float = 10.0,
-        timeout_s: float | None = None,
-        auto_renewal: bool = True,
-        on_lost: Callable[[], object] = lambda: None,
-    ) -> None:
-        super().__init__(
-            name, expire_s, timeout_s=timeout_s, auto_renewal=auto_renewal, on_lost=on_lost
-        )
-        self._masters = masters
-        self._key = f"redlock:{name}"
-        self.id = secrets.token_hex(16)
-        self.valid_s = 0.0
-
-    def extend(self) -> bool:
-        """Lengthen the lock on most masters; False where that failed, so that it cannot be relied on."""
-        return self._vote(_EXTEND)
-
-    def _take(self) -> bool:
-        if self._vote(_TAKE):
-            return True
-        self._give_back()
-        return False
-
-    def _vote(self, script: str) -> bool:
-        began = time.monotonic()
-        said = self._masters.ask(
-            script, self._key, self.expire_s, self.id, int(self.expire_s * 1000)
-        )
-        spent = time.monotonic() - began
-        self.valid_s = self.expire_s * (1 - _DRIFT) - _DRIFT_S - spent
-        return said >= self._masters.quorum and self.valid_s > 0
-
-    def _give_back(self) -> bool:
-        said = self._masters.ask(_GIVE_BACK, self._key, self.expire_s, self.id)
-        return said >= self._masters.quorum
-
-    def _nap(self, seconds: float) -> None:
-        # Drawn anew each time: contenders in step would split the vote again and again.
-        time.sleep(min(seconds, 0.005 + secrets.randbelow(40) / 1000))

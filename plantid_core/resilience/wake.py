@@ -118,7 +118,7 @@ class Wake:
                 self._subscribe()
                 pause = _FIRST_PAUSE_S
                 self._listen()
-            except LinkError as error:
+            except Exception as error:  # noqa: BLE001 - nobody would notice a subscriber that died
                 if self._closed.is_set():
                     return
                 if not self.connected:

@@ -13,7 +13,8 @@ from plantid_core.errors import DeadlineExceeded, LockLost
 from plantid_core.resilience.early import draw, is_early
 from plantid_core.resilience.envelope import Envelope, encode
 from plantid_core.resilience.flight import Flights
-from plantid_core.resilience.locks import Masters, RedisLock, Redlock
+from plantid_core.resilience.locks import RedisLock
+from plantid_core.resilience.redlock import Masters, Redlock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
