@@ -74,8 +74,8 @@ def test_hit_measures_every_contestant() -> None:
 
     assert {row.n for row in report.rows} == {2}
     assert {"lease", "redis-py GET", "near"} <= {row.contestant for row in report.rows}
-    assert {"lease / redis-py GET", "near hit"} <= set(held(report))
-    assert 3500 < len(json.dumps(cache_hit.leaf())) < 5000
+    assert {"4 KB text: lease / redis-py GET", "4 KB answer: near hit"} <= set(held(report))
+    assert all(3500 < len(json.dumps(value)) < 5000 for value in cache_hit.VALUES.values())
 
 
 def test_stampede_calls_upstream_once_with_few_commands() -> None:
