@@ -27,6 +27,7 @@ PROCESSES = 4
 THREADS = 50
 ONE_THREADS = 500
 COMPUTE_S = 0.2
+COUNTED = ("lease", "redis-lock", "seed-lock")
 RIVALS = ("redis-lock", "dogpile", "dogpile 10 ms", "redis-py Lock", "cashews")
 # Where every waiter computes after the other, a shorter computation ends the same count sooner.
 _ONE_BY_ONE = {("redis-lock", "raises"), ("seed-lock", "none"), ("seed-lock", "raises")}
@@ -48,11 +49,14 @@ def run(
     storm = Storm("lease", "", threads, "value", COMPUTE_S)
     names = ["lease", *present(rivals, tell)]
     with Server() as server, callers(server.url, PROCESSES) as crowd:
-        rows = [*_times(crowd, storm, names, rounds, tell), *_calls(crowd, storm, rounds, tell)]
+        rows = [*_times(crowd, storm, names, rounds, tell)]
+        rows += _calls(crowd, storm, COUNTED, rounds, tell)
         tell("commands")
         rows += [_commands(server, crowd, replace(storm, contestant=name)) for name in names]
     with Server() as server, callers(server.url, 1) as crowd:
-        rows += _one_process(crowd, replace(storm, threads=one_threads), one_rounds, tell)
+        storm = replace(storm, threads=one_threads)
+        rows += _calls(crowd, storm, ("lease",), rounds, tell)
+        rows += _one_process(crowd, storm, one_rounds, tell)
     return Report("stampede", tuple(rows), tuple(_ratios(Report("stampede", tuple(rows), ()))))
 
 
@@ -76,9 +80,13 @@ def _times(
 
 
 def _calls(
-    crowd: list[Caller], storm: Storm, rounds: int, tell: Callable[[str], None]
+    crowd: list[Caller],
+    storm: Storm,
+    names: tuple[str, ...],
+    rounds: int,
+    tell: Callable[[str], None],
 ) -> Iterator[Row]:
-    for name, kind in itertools.product(("lease", "redis-lock", "seed-lock"), crowds.KINDS):
+    for name, kind in itertools.product(names, crowds.KINDS):
         tell(f"calls: {name}, {kind}")
         compute_s = _ONE_BY_ONE_S if (name, kind) in _ONE_BY_ONE else storm.compute_s
         order = replace(storm, contestant=name, kind=kind, compute_s=compute_s)
@@ -136,7 +144,7 @@ def _ratios(found: Report) -> Iterator[Ratio]:
     yield Ratio("commands to Redis", commands, "commands", 2 * PROCESSES + 3)
     for row in found.rows:
         if row.contestant == "lease" and row.unit == "calls":
-            yield Ratio(row.metric, row.max, "calls", 1)
+            yield Ratio(f"{row.case}: {row.metric}", row.max, "calls", 1)
     baton = found.median(one, "baton", "last waiter")
     ours = found.median(one, "lease", "last waiter")
     yield Ratio("one process: lease / lock baton", ours / baton, "x", 1.3)

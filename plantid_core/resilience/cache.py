@@ -146,7 +146,7 @@ class Cache:
                 return Cached(kept.value, "near", max(0.0, time.time() - kept.envelope.stored))
             if (found := self._from_near(key, kept, compute)) is not None:
                 return found
-        return self._seek(key, compute, deadline, kept, fresh=fresh)
+        return self.seek(key, compute, deadline, kept, fresh=fresh)
 
     def _from_near(self, key: str, kept: Kept, compute: Producer) -> Cached | None:
         envelope, now = kept.envelope, time.time()
@@ -164,15 +164,16 @@ class Cache:
             return Cached(kept.value, "stale", age)
         return None
 
-    def _seek(
+    def seek(
         self,
         key: str,
         compute: Producer,
         deadline: Deadline | None,
-        kept: Kept | None,
+        kept: Kept | None = None,
         *,
-        fresh: bool,
+        fresh: bool = False,
     ) -> Cached:
+        """Do what `get` does where the near value, if any, will not do."""
         if self._forked:
             self._begin_anew()
         errors = self.policy.error_ttl_s and not fresh

@@ -35,21 +35,21 @@ class LinkPool:
         self._dial = dial
         self._most = most
         self._wait_s = wait_s
-        self._idle: deque[Link] = deque()
+        self.idle: deque[Link] = deque()
         self._free = threading.Condition()
         self._open = self._waiting = 0
 
     def lend(self) -> tuple[Link, bool]:
         """Return a link, and whether it is new; raises `LinkError`."""
         try:
-            return self._idle.pop(), False
+            return self.idle.pop(), False
         except IndexError:
             pass
         with self._free:
             if self._open >= self._most and not self._await_one():
                 raise PoolExhausted(f"all {self._most} connections are in use")
-            if self._idle:
-                return self._idle.pop(), False
+            if self.idle:
+                return self.idle.pop(), False
             self._open += 1
         try:
             return self._dial(), True
@@ -61,14 +61,14 @@ class LinkPool:
         self._waiting += 1
         try:
             return self._free.wait_for(
-                lambda: bool(self._idle) or self._open < self._most, self._wait_s
+                lambda: bool(self.idle) or self._open < self._most, self._wait_s
             )
         finally:
             self._waiting -= 1
 
     def give_back(self, link: Link) -> None:
         """Take a link back that has no reply outstanding."""
-        self._idle.append(link)
+        self.idle.append(link)
         if self._waiting:
             with self._free:
                 self._free.notify()
@@ -87,11 +87,11 @@ class LinkPool:
         """Close the links nobody uses: after trouble each may lead to a server that is gone."""
         while True:
             try:
-                link = self._idle.pop()
+                link = self.idle.pop()
             except IndexError:
                 return
             self.discard(link)
 
     def use(self) -> PoolUse:
         """Return what is in use now."""
-        return PoolUse(max(0, self._open - len(self._idle)), self._most, self._waiting)
+        return PoolUse(max(0, self._open - len(self.idle)), self._most, self._waiting)

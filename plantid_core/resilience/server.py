@@ -39,6 +39,7 @@ class RedisServer:
         self._thin = thin
         self._answer_s = timeouts.answer_s
         self._pool = LinkPool(self.dial, most=max_connections)
+        self._idle = self._pool.idle
         self.health = Health(self._probe, on_down=self._went_down, on_up=on_up)
 
     def dial(self) -> Link:
@@ -75,7 +76,10 @@ class RedisServer:
     def _ask(self, packed: bytes) -> Reply:
         if not self.health.up:
             raise LinkError("Redis is down")
-        link, new = self._lend()
+        try:
+            link, new = self._idle.pop(), False
+        except IndexError:
+            link, new = self._lend()
         try:
             reply = link.ask(packed, self._answer_s)
         except BaseException as error:  # noqa: BLE001 - raised again; the link's state is unknown

@@ -27,11 +27,14 @@ class LeaseStrategy:
     def get(self, key: str, compute: Callable[[], T], *, deadline_s: float | None = None) -> T:
         """Return the key's value; see `Strategy.get`. Values are shared: do not change them."""
         kept = self.cache.near.peek(key)
-        if kept is not None and time.monotonic() < kept.calm_until:
+        deadline = None if deadline_s is None else Deadline.after(deadline_s)
+        if kept is None:
+            found = self.cache.seek(key, compute, deadline)
+        elif time.monotonic() < kept.calm_until:
             self._near_hit()
             return kept.value  # type: ignore[return-value]  # what compute returned
-        deadline = None if deadline_s is None else Deadline.after(deadline_s)
-        found = self.cache.get(key, compute, deadline)
+        else:
+            found = self.cache.get(key, compute, deadline)
         return found.value  # type: ignore[return-value]  # a cast would cost as much as a look-up
 
     def close(self) -> None:
