@@ -36,7 +36,8 @@ if TYPE_CHECKING:
         Source,
     )
     from plantid_core.resilience.breaker import Breaker
-    from plantid_core.resilience.cache import Cache, Cached
+    from plantid_core.resilience.cache import Cache
+    from plantid_core.resilience.driver import Cached
     from plantid_core.resilience.envelope import Kind
     from plantid_core.telemetry import Note, Trace
     from plantid_core.upload.photo import Photo

@@ -10,58 +10,35 @@ import os
 import threading
 import time
 import weakref
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from plantid_core.errors import DeadlineExceeded
-from plantid_core.resilience import lease as leases
 from plantid_core.resilience.behind import Behind
 from plantid_core.resilience.counters import Counters
+from plantid_core.resilience.driver import Cached, Driver, Flown
 from plantid_core.resilience.early import calm, draw, is_early
 from plantid_core.resilience.effects import (
-    DOWN,
-    Acquire,
-    Await,
-    Commit,
-    Compute,
-    Computed,
     Down,
-    Failed,
     Landing,
-    Read,
 )
-from plantid_core.resilience.envelope import Envelope, calm_value, encode
+from plantid_core.resilience.envelope import Envelope, calm_value
 from plantid_core.resilience.flight import Flights
 from plantid_core.resilience.heartbeat import Heartbeat
-from plantid_core.resilience.link import LinkError, Timeouts
+from plantid_core.resilience.link import Timeouts
 from plantid_core.resilience.near import Near
 from plantid_core.resilience.pool import PoolUse
 from plantid_core.resilience.protocol import Surroundings, is_own_affair, pursue, refresh
 from plantid_core.resilience.server import RedisServer
-from plantid_core.resilience.wake import Slot, Wake
+from plantid_core.resilience.wake import Wake
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from plantid_core.deadline import Deadline
-    from plantid_core.resilience.effects import Answer, Effect, Event, Origin, Steps
-    from plantid_core.resilience.envelope import Kind
-    from plantid_core.resilience.flight import Flight
+    from plantid_core.resilience.driver import KindOf, Producer
+    from plantid_core.resilience.effects import Event
     from plantid_core.resilience.link import Address
     from plantid_core.resilience.policy import Policy
-
-    KindOf: TypeAlias = Callable[[object], Kind | None]
-
-Producer: TypeAlias = "Callable[[], object]"
-
-
-@dataclass(frozen=True, slots=True)
-class Cached:
-    """A value, where it came from, and its age in seconds. The value is shared: do not change it."""
-
-    value: object
-    origin: Origin
-    age_s: float
 
 
 class Kept:
@@ -112,6 +89,7 @@ class Cache:
         self._flights: Flights[Cached] = Flights()
         self._behind = Behind()
         self._server: RedisServer | None = None
+        self._driver = Driver(self.policy, self._kind_of, self._abandon)
         if self._address is None:
             return
         server = self._server = RedisServer(
@@ -124,6 +102,8 @@ class Cache:
         )
         self._wake = Wake(server, self._hear, self._gap)
         self._heartbeat = Heartbeat(server, self.policy.lease_s, self.policy.longest_compute_s)
+        self._driver.connect(server, self._wake, self._heartbeat)
+        self._wake.start()
 
     def get(
         self,
@@ -184,7 +164,7 @@ class Cache:
         while True:
             flight, leads = self._flights.enter(name)
             if leads:
-                return self._lead(_Flown(name, key, flight, compute, deadline), kept, fresh=fresh)
+                return self._lead(Flown(name, key, flight, compute, deadline), kept, fresh=fresh)
             if not flight.wait(None if deadline is None else deadline.require()):
                 raise DeadlineExceeded(0.0 if deadline is None else deadline.budget_s)
             if flight.error is not None:
@@ -192,9 +172,9 @@ class Cache:
             if flight.result is not None:
                 return flight.result
 
-    def _lead(self, flown: _Flown, kept: Kept | None, *, fresh: bool) -> Cached:
+    def _lead(self, flown: Flown, kept: Kept | None, *, fresh: bool) -> Cached:
         try:
-            first = self._read(flown.key)
+            first = self._driver.read(flown.key)
             cached = None if fresh else self._calm_hit(flown.key, first)
             if cached is None:
                 cached = self._pursue(flown, kept, first, fresh=fresh)
@@ -205,24 +185,16 @@ class Cache:
         return cached
 
     def _pursue(
-        self, flown: _Flown, kept: Kept | None, first: bytes | Down | None, *, fresh: bool
+        self, flown: Flown, kept: Kept | None, first: bytes | Down | None, *, fresh: bool
     ) -> Cached:
         fallback = None if kept is None else kept.envelope
         steps = pursue(self._around, fresh=fresh, fallback=fallback)
-        landing = self._drive(flown, steps, first)
+        landing = self._driver.run(flown, steps, first)
         if landing is None:
             raise TypeError("a search ended without a value")
         if landing.refresh:
             self._refresh_behind(flown.key, flown.compute, landing.envelope)
         return self._keep(flown.key, landing)
-
-    def _read(self, key: str) -> bytes | Down | None:
-        if self._server is None:
-            return DOWN
-        try:
-            return self._server.get(leases.value_key(key))
-        except LinkError:
-            return DOWN
 
     def _calm_hit(self, key: str, blob: bytes | Down | None) -> Cached | None:
         """Return what the protocol would, for a value so young that nothing is to be decided."""
@@ -240,10 +212,10 @@ class Cache:
             return self._keep(key, Landing(envelope, "redis"))
         return Cached(value, "redis", age)
 
-    def _fail(self, flown: _Flown, error: BaseException) -> None:
+    def _fail(self, flown: Flown, error: BaseException) -> None:
         if is_own_affair(error):
             # Those who wait may have more time than the one that led them.
-            self._flights.land(flown.name, flown.flight, None)
+            self._abandon(flown)
             return
         if self.policy.error_ttl_s and isinstance(error, Exception):
             self._errors.put(flown.key, error)
@@ -260,93 +232,27 @@ class Cache:
         age = 0.0 if landing.origin == "upstream" else max(0.0, time.time() - envelope.stored)
         return Cached(envelope.value, landing.origin, age)
 
-    def _drive(
-        self, flown: _Flown, steps: Steps, first: bytes | Down | None = None
-    ) -> Landing | None:
-        try:
-            effect = steps.send(None)
-            reply = first if isinstance(effect, Read) else self._perform(flown, effect)
-            while True:
-                reply = self._perform(flown, steps.send(reply))
-        except StopIteration as stop:
-            landing: Landing | None = stop.value
-            return landing
-        finally:
-            if flown.slot is not None:
-                self._wake.shut(flown.key, flown.slot)
-
-    def _perform(self, flown: _Flown, effect: Effect) -> Answer:
-        if isinstance(effect, Compute):
-            return self._compute(flown, effect.lease)
-        if (server := self._server) is None:
-            return DOWN
-        try:
-            return self._ask(server, flown, effect)
-        except LinkError:
-            return DOWN
-
-    def _ask(self, server: RedisServer, flown: _Flown, effect: Effect) -> Answer:
-        match effect:
-            case Read():
-                return server.get(leases.value_key(flown.key))
-            case Acquire(known):
-                if flown.slot is None and server.health.up:
-                    flown.slot = self._wake.open(flown.key)
-                return leases.acquire(
-                    server, flown.key, leases.new_token(), self.policy.lease_s, known
-                )
-            case Commit(lease, blob, keep_s):
-                return leases.commit(server, lease, blob, keep_s, self._wake.channel)
-            case Await(seconds):
-                return self._await(flown, seconds)
-            case _:
-                raise TypeError(f"{effect!r} is no effect on the server")
-
-    def _await(self, flown: _Flown, seconds: float) -> bytes | None:
-        if flown.slot is None:
-            return None
-        if flown.deadline is not None:
-            left = flown.deadline.remaining()
-            if left <= 0:
-                raise DeadlineExceeded(flown.deadline.budget_s)
-            seconds = min(seconds, left)
-        return flown.slot.wait(seconds)
-
-    def _compute(self, flown: _Flown, lease: leases.Lease | None) -> Computed | Failed:
-        if lease is None:
-            return self._call(flown.compute)
-        # Those who wait here must not wait for a computation whose result will be refused.
-        lost = lambda: self._flights.land(flown.name, flown.flight, None)  # noqa: E731
-        with self._heartbeat.keeping(lease, lost):
-            return self._call(flown.compute)
-
-    def _call(self, compute: Producer) -> Computed | Failed:
-        began = time.monotonic()
-        try:
-            value = compute()
-            kind, payload = encode(value)
-        except BaseException as error:  # noqa: BLE001 - whatever it was, those who wait must learn it
-            return Failed(error, time.monotonic() - began)
-        return Computed(self._kind_of(value) or kind, payload, time.monotonic() - began)
+    def _abandon(self, flown: Flown) -> None:
+        self._flights.land(flown.name, flown.flight, None)
 
     def _refresh_behind(self, key: str, compute: Producer, known: Envelope) -> None:
         name = f"{key}\0refresh"
         flight, leads = self._flights.enter(name)
         if not leads:
             return
-        flown = _Flown(name, key, flight, compute, None)
+        flown = Flown(name, key, flight, compute, None)
         if not self._behind.submit(lambda: self._refresh(flown, known)):
-            self._flights.land(name, flight, None)
+            self._abandon(flown)
 
-    def _refresh(self, flown: _Flown, known: Envelope) -> None:
+    def _refresh(self, flown: Flown, known: Envelope) -> None:
         try:
-            landing = self._drive(flown, refresh(self._around, known))
+            landing = self._driver.run(flown, refresh(self._around, known))
             if landing is not None and landing.origin != "stale":
                 self._keep(flown.key, landing)
         except Exception:  # noqa: BLE001, S110 - its own callers have a value; the next one tries again
             pass
         finally:
-            self._flights.land(flown.name, flown.flight, None)
+            self._abandon(flown)
 
     def _hear(self, key: str, blob: bytes) -> None:
         if self.near.peek(key) is None:
@@ -413,21 +319,3 @@ def _after_fork() -> None:
 
 
 os.register_at_fork(after_in_child=_after_fork)
-
-
-class _Flown:
-    """What the leader of a flight carries along."""
-
-    __slots__ = ("compute", "deadline", "flight", "key", "name", "slot")
-
-    def __init__(
-        self,
-        name: str,
-        key: str,
-        flight: Flight[Cached],
-        compute: Producer,
-        deadline: Deadline | None,
-    ) -> None:
-        self.name, self.key, self.flight = name, key, flight
-        self.compute, self.deadline = compute, deadline
-        self.slot: Slot | None = None

@@ -74,6 +74,9 @@ class Wake:
         self._first, self._closed, self._nudge = (threading.Event() for _ in range(3))
         self._link: Link | None = None
         self.connected = False
+
+    def start(self) -> None:
+        """Begin to subscribe; apart from making it, since its hooks lead to whoever makes it."""
         threading.Thread(target=self._run, name="redis-wake", daemon=True).start()
 
     def open(self, key: str) -> Slot:
