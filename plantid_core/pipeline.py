@@ -209,7 +209,8 @@ def _answer(
     provider: Provider, reply: Reply, cached: Cached, elapsed_ms: float, note: Note
 ) -> Answer:
     source: Source = "local" if provider.name in LOCAL else cached.origin
-    note.text = f"{reply.status} ({source})"
+    happened = "".join(f", {event.replace('_', ' ')}" for event in cached.events)
+    note.text = f"{reply.status} ({source}{happened})"
     return Answer(
         provider=provider.name,
         status=reply.status,

@@ -237,3 +237,14 @@ def test_keys_appear_nowhere(
     for path in tmp_path.rglob("*"):
         if path.is_file() and not path.is_symlink():
             assert b"planted-secret" not in path.read_bytes()
+
+
+def test_the_trace_tells_what_the_cache_did(workbench: Workbench, flower: bytes) -> None:
+    """A first answer was a miss, the next one came from memory."""
+    first = workbench.identify([Upload(flower, "flower.jpg")])
+    second = workbench.identify([Upload(flower, "flower.jpg")])
+
+    notes = [
+        stage.note for seen in (first, second) for stage in seen.trace if stage.stage == "plantnet"
+    ]
+    assert notes == ["ok (upstream, miss)", "ok (near)"]

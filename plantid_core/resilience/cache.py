@@ -188,13 +188,20 @@ class Cache:
         self, flown: Flown, kept: Kept | None, first: bytes | Down | None, *, fresh: bool
     ) -> Cached:
         fallback = None if kept is None else kept.envelope
-        steps = pursue(self._around, fresh=fresh, fallback=fallback)
+        steps = pursue(self._told_of(flown), fresh=fresh, fallback=fallback)
         landing = self._driver.run(flown, steps, first)
         if landing is None:
             raise TypeError("a search ended without a value")
         if landing.refresh:
             self._refresh_behind(flown.key, flown.compute, landing.envelope)
-        return self._keep(flown.key, landing)
+        return self._keep(flown.key, landing, tuple(flown.events))
+
+    def _told_of(self, flown: Flown) -> Surroundings:
+        def count(event: Event) -> None:
+            self.counters.add(event)
+            flown.events.append(event)
+
+        return Surroundings(self.policy, time.time, draw, count)
 
     def _calm_hit(self, key: str, blob: bytes | Down | None) -> Cached | None:
         """Return what the protocol would, for a value so young that nothing is to be decided."""
@@ -221,7 +228,7 @@ class Cache:
             self._errors.put(flown.key, error)
         self._flights.land(flown.name, flown.flight, None, error)
 
-    def _keep(self, key: str, landing: Landing) -> Cached:
+    def _keep(self, key: str, landing: Landing, events: tuple[Event, ...] = ()) -> Cached:
         envelope = landing.envelope
         if self.policy.error_ttl_s:
             self._errors.drop(key)
@@ -230,7 +237,7 @@ class Cache:
             if newer is None or not 0 < envelope.fence < newer.envelope.fence:
                 self.near.put(key, Kept(envelope, self.policy.beta))
         age = 0.0 if landing.origin == "upstream" else max(0.0, time.time() - envelope.stored)
-        return Cached(envelope.value, landing.origin, age)
+        return Cached(envelope.value, landing.origin, age, events)
 
     def _abandon(self, flown: Flown) -> None:
         self._flights.land(flown.name, flown.flight, None)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from plantid_core.deadline import Deadline
-    from plantid_core.resilience.effects import Answer, Effect, Landing, Origin, Steps
+    from plantid_core.resilience.effects import Answer, Effect, Event, Landing, Origin, Steps
     from plantid_core.resilience.envelope import Kind
     from plantid_core.resilience.flight import Flight
     from plantid_core.resilience.heartbeat import Heartbeat
@@ -41,17 +41,21 @@ Producer: TypeAlias = "Callable[[], object]"
 
 @dataclass(frozen=True, slots=True)
 class Cached:
-    """A value, where it came from, and its age in seconds. The value is shared: do not change it."""
+    """A value, where it came from, its age in seconds, and what happened on the way to it.
+
+    The value is shared: do not change it.
+    """
 
     value: object
     origin: Origin
     age_s: float
+    events: tuple[Event, ...] = ()
 
 
 class Flown:
     """What the leader of a flight carries along."""
 
-    __slots__ = ("compute", "deadline", "flight", "key", "name", "slot")
+    __slots__ = ("compute", "deadline", "events", "flight", "key", "name", "slot")
 
     def __init__(
         self,
@@ -64,6 +68,7 @@ class Flown:
         self.name, self.key, self.flight = name, key, flight
         self.compute, self.deadline = compute, deadline
         self.slot: Slot | None = None
+        self.events: list[Event] = []
 
 
 class Driver:
