@@ -8,6 +8,7 @@
     ├── StoreUnavailable        (ways)                        no Redis to be found or started
     ├── DeadlineExceeded        (budget_s)                    the request's time is used up
     ├── RemoteError             (type_name, fields)           another process's computation failed
+    ├── LeaseLost                                             another process computes it now
     ├── ValueNotCacheable       (type_name)                   a computed value JSON cannot hold
     ├── LockNotAcquired         (name, waited_s)              somebody else holds the lock
     ├── LockLost                (name)                        the lock expired while it was held
@@ -96,6 +97,13 @@ class RemoteError(PlantIDError):
         self.message = message
         self.fields = fields
         super().__init__(f"{type_name}: {message}")
+
+
+class LeaseLost(PlantIDError):
+    """This computation's lease is lost: what it would make is refused, another process makes it."""
+
+    def __init__(self) -> None:
+        super().__init__("The lease was lost; the answer is being fetched by another process.")
 
 
 class ValueNotCacheable(PlantIDError, TypeError):

@@ -10,7 +10,7 @@ import hashlib
 import time
 import uuid
 from concurrent.futures import TimeoutError as FutureTimeout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import orjson
@@ -20,6 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 from plantid_core import errors
 from plantid_core.compare.consensus import consensus
 from plantid_core.plants import Answer, Outcome, PhotoSummary, Picture, Reply
+from plantid_core.resilience.heartbeat import lease_lost
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -131,8 +132,11 @@ class Pipeline:
     ) -> Cached:
         cache = self.local if provider.name in LOCAL else self.shared
 
+        # A call whose lease is lost is broken off at its next look at the clock.
+        bounded = replace(deadline, cancelled=lease_lost)
+
         def compute() -> Reply:
-            return self._call(provider, observation, deadline)
+            return self._call(provider, observation, bounded)
 
         return cache.get(cache_key(provider, observation), compute, deadline, fresh=fresh)
 
@@ -152,7 +156,7 @@ class Pipeline:
 
 def speaks_against_service(error: BaseException) -> bool:
     """Tell whether an error counts as a failure of the service, and not of the request."""
-    return isinstance(error, errors.ProviderUnavailable)
+    return isinstance(error, errors.ProviderUnavailable | errors.DeadlineExceeded)
 
 
 def reply_kind(reply: object) -> Kind | None:

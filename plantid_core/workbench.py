@@ -16,6 +16,7 @@ from plantid_core.admission import Admission
 from plantid_core.deadline import Deadline
 from plantid_core.errors import (
     ConfigurationError,
+    DeadlineExceeded,
     PlantIDError,
     ProviderError,
 )
@@ -166,7 +167,7 @@ class Workbench:
         try:
             deadline = Deadline.after(_PROJECT_DEADLINE_S)
             return cast("PlantNet", provider).project_for(place, deadline)
-        except ProviderError:
+        except (ProviderError, DeadlineExceeded):
             return None
 
     def readiness(self) -> Readiness:

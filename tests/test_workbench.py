@@ -248,3 +248,20 @@ def test_the_trace_tells_what_the_cache_did(workbench: Workbench, flower: bytes)
         stage.note for seen in (first, second) for stage in seen.trace if stage.stage == "plantnet"
     ]
     assert notes == ["ok (upstream, miss)", "ok (near)"]
+
+
+def test_one_callers_haste_is_not_anothers_failure(
+    workbench: Workbench, sandbox: SandboxServer, flower: bytes
+) -> None:
+    """Who leads with little time fails alone; who joined with more gets an answer."""
+    sandbox.faults(service="plantnet", latency_ms={"p50": 1000, "p99": 1000})
+    upload = Upload(flower, "flower.jpg")
+    workbench.admit(upload)
+
+    with ThreadPoolExecutor(2) as pool:
+        hasty = pool.submit(workbench.identify, [upload], deadline_s=0.5)
+        time.sleep(0.2)
+        patient = pool.submit(workbench.identify, [upload], deadline_s=20)
+
+    assert answer(hasty.result(), "plantnet").status == "unavailable"
+    assert answer(patient.result(), "plantnet").status == "ok"

@@ -17,7 +17,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError as TransportError
 
-from plantid_core.errors import DeadlineExceeded, ProviderUnavailable
+from plantid_core.errors import ProviderUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -99,8 +99,11 @@ class Channel:
         self._session.close()
 
     def send(self, method: str, path: str, deadline: Deadline, **body: Unpack[Body]) -> Response:
-        """Return the service's answer; raises `ProviderUnavailable` where there is none."""
-        left = self._left(deadline)
+        """Return the service's answer; raises `ProviderUnavailable` where there is none.
+
+        Raises `DeadlineExceeded` where the caller's own time has run out.
+        """
+        left = deadline.require()
         timeout = (min(self._timeouts.connect_s, left), min(self._timeouts.read_s, left))
         try:
             with self._session.request(
@@ -115,6 +118,7 @@ class Channel:
         except requests.ConnectTimeout as error:
             raise self._failed("connect_timeout", "did not accept a connection in time") from error
         except requests.Timeout as error:
+            deadline.require()  # where the caller's own time ran out, that is what happened
             raise self._failed("timeout", "did not answer in time") from error
         except requests.exceptions.SSLError as error:
             raise self._failed("tls", "could not prove its identity") from error
@@ -130,7 +134,7 @@ class Channel:
             size += len(chunk)
             if size > _MAX_BODY_BYTES:
                 raise self._failed("too_large", "sent an answer that is far too large")
-            self._left(deadline)
+            deadline.require()
             chunks.append(chunk)
         expected = response.headers.get("content-length", "")
         plain = "content-encoding" not in response.headers
@@ -138,12 +142,6 @@ class Channel:
             raise self._failed("truncated", "broke off in the middle of its answer")
         headers = {name.lower(): value for name, value in response.headers.items()}
         return Response(response.status_code, headers, b"".join(chunks))
-
-    def _left(self, deadline: Deadline) -> float:
-        try:
-            return deadline.require()
-        except DeadlineExceeded:
-            raise self._failed("deadline", "did not answer within the time allowed") from None
 
     def _failed(self, code: str, what: str) -> ProviderUnavailable:
         return ProviderUnavailable(self._provider, code, f"The service {what}.")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
-from plantid_core.errors import DeadlineExceeded, RemoteError
+from plantid_core.errors import DeadlineExceeded, LeaseLost, RemoteError
 from plantid_core.resilience.early import is_early
 from plantid_core.resilience.effects import (
     DOWN,
@@ -166,6 +166,9 @@ class _Pursuit:
 
     def _lead(self, lease: Lease) -> Steps:
         done = yield Compute(lease)
+        if isinstance(done, Failed) and isinstance(done.error, LeaseLost):
+            self._waited = True
+            return (yield from self._contend())
         if isinstance(done, Failed):
             return (yield from self._abort(lease, done))
         if not isinstance(done, Computed):

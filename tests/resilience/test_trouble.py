@@ -10,7 +10,9 @@ import pytest
 from callers import Held, in_threads
 from processes import until
 
+from plantid_core.errors import LeaseLost
 from plantid_core.resilience.envelope import Envelope
+from plantid_core.resilience.heartbeat import lease_lost
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -267,3 +269,21 @@ def test_a_foreign_type_is_a_miss(make_cache: MakeCache, server: Server) -> None
 
     assert found.value == value_in_redis(client, "key") == "computed"
     assert cache.events()["degraded"] == 0
+
+
+def test_a_computation_that_looks_is_broken_off_when_its_lease_is_lost(
+    make_cache: Callable[..., Cache], server: Server
+) -> None:
+    """It is told so, and its caller goes on to a new computation under a new lease."""
+    cache, calls = make_cache(lease_s=0.3), []
+
+    def compute() -> str:
+        calls.append(1)
+        if len(calls) == 1:
+            server.client().delete("{k}:l")
+            until(lease_lost, 10)
+            raise LeaseLost
+        return "leaf"
+
+    assert cache.get("k", compute).value == "leaf"
+    assert len(calls) == 2

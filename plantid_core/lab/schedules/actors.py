@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from plantid_core.errors import RemoteError
+from plantid_core.errors import LeaseLost, RemoteError
 from plantid_core.resilience.effects import (
     DOWN,
     Acquire,
@@ -85,6 +85,7 @@ class Search:
         self._mail: list[bytes | None] = []
         self._turn = 0
         self._computing: Lease | None = None
+        self._begun = 0
 
     def lead(self, flight: Flight[Landing], steps: Steps) -> None:
         """Begin."""
@@ -211,11 +212,13 @@ class Search:
         seconds = 0.02 + world.draw() * 0.4
         world.computed += 1
         generation, fails = world.computed, world.draw() <= world.weather.failing
-        self._computing = lease
+        self._computing, self._begun = lease, generation
         if lease is not None:
             self._beat(lease)
 
         def finish() -> None:
+            if self._begun != generation:
+                return  # broken off since
             self._computing = None
             if fails:
                 self._resume(Failed(UpstreamFailure(str(generation)), seconds))
@@ -235,8 +238,15 @@ class Search:
                 held = world.redis.renew(lease, world.policy.lease_s)
                 if not held:
                     self._process.land(self.name, self._flight, None, None)
+                    self._break_off()
 
         self._later(world.policy.lease_s / 3, beat)
+
+    def _break_off(self) -> None:
+        """End a computation whose lease is lost, where it is one that looks."""
+        if self._world.draw() < 0.5:  # noqa: PLR2004 - a chance
+            self._computing, self._begun = None, 0
+            self._resume(Failed(LeaseLost(), 0.0))
 
 
 class Refresher(Search):
