@@ -154,11 +154,6 @@ class Pipeline:
             ) from None
 
 
-def speaks_against_service(error: BaseException) -> bool:
-    """Tell whether an error counts as a failure of the service, and not of the request."""
-    return isinstance(error, errors.ProviderUnavailable | errors.DeadlineExceeded)
-
-
 def reply_kind(reply: object) -> Kind | None:
     """Tell the cache that "no such plant" is kept for less time than a name."""
     return "negative" if isinstance(reply, Reply) and reply.status != "ok" else None

@@ -20,7 +20,7 @@ from plantid_core.errors import (
     PlantIDError,
     ProviderError,
 )
-from plantid_core.pipeline import LOCAL, Pipeline, pictures, reply_kind, speaks_against_service
+from plantid_core.pipeline import LOCAL, Pipeline, pictures, reply_kind
 from plantid_core.plants import ORGANS, Observation, Organ
 from plantid_core.resilience.breaker import Breaker
 from plantid_core.resilience.cache import Cache
@@ -89,11 +89,7 @@ class Workbench:
             kind_of=reply_kind,
         )
         expose(self.cache.counters)
-        self.breakers = {
-            name: Breaker(name, is_failure=speaks_against_service)
-            for name in self._providers
-            if name not in LOCAL
-        }
+        self.breakers = {name: Breaker(name) for name in self._providers if name not in LOCAL}
         self._stack.callback(self.cache.close)
         local = Cache(None, policy, kind_of=reply_kind)
         self._stack.callback(local.close)

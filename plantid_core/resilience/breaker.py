@@ -12,8 +12,12 @@ from typing import TYPE_CHECKING, Literal, ParamSpec, TypeVar
 
 from pybreaker import CircuitBreakerError
 
+from plantid_core.resilience.outcome import by_meaning
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from plantid_core.resilience.outcome import Judgement
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -21,10 +25,21 @@ T = TypeVar("T")
 State = Literal["closed", "open", "half-open"]
 
 
+class BreakerOpen(CircuitBreakerError):
+    """The call was refused; ``retry_after_s`` is when the next one may be let through."""
+
+    def __init__(self, name: str, retry_after_s: float) -> None:
+        super().__init__(name, retry_after_s)
+        self.name, self.retry_after_s = name, retry_after_s
+
+    def __str__(self) -> str:
+        return f"{self.name} is left alone after failures; ask again in {self.retry_after_s:.1f} s."
+
+
 class Breaker:
     """Opens after ``fail_max`` failures in a row, for ``reset_timeout`` seconds; then one call probes.
 
-    ``is_failure`` tells which errors speak against the service. The caller whose failure opens it
+    ``classify`` tells which errors speak against the service. The caller whose failure opens it
     gets its own error; later ones get pybreaker's `CircuitBreakerError` at once.
     """
 
@@ -34,11 +49,11 @@ class Breaker:
         *,
         fail_max: int = 5,
         reset_timeout: float = 60.0,
-        is_failure: Callable[[BaseException], bool] = lambda _: True,
+        classify: Callable[[BaseException, float], Judgement] = by_meaning,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name, self.fail_max, self.reset_timeout = name, fail_max, reset_timeout
-        self._is_failure, self._clock = is_failure, clock
+        self._classify, self._clock = classify, clock
         self._lock = threading.Lock()
         self._failures = 0
         self._opens_until: float | None = None
@@ -58,10 +73,16 @@ class Breaker:
         try:
             result = func(*args, **kwargs)
         except BaseException as error:
-            self._ended(probes=probes, failed=self._is_failure(error))
+            self._ended(probes=probes, failed=self._classify(error, 0.0).fails)
             raise
         self._ended(probes=probes, failed=False)
         return result
+
+    def check(self) -> None:
+        """Raise `BreakerOpen` where a call made now would surely be refused; takes no permit."""
+        until = self._opens_until
+        if until is not None and (left := until - self._clock()) > 0:
+            raise BreakerOpen(self.name, left)
 
     def open(self) -> None:
         """Open it now, for its usual time."""
@@ -82,7 +103,7 @@ class Breaker:
             if until is None:
                 return False
             if self._clock() < until or self._probing:
-                raise CircuitBreakerError(f"{self.name} is left alone after repeated failures")
+                raise BreakerOpen(self.name, max(0.0, until - self._clock()))
             self._probing = True
             return True
 

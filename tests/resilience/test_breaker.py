@@ -9,6 +9,7 @@ import pytest
 from pybreaker import CircuitBreakerError
 
 from plantid_core.resilience.breaker import Breaker
+from plantid_core.resilience.outcome import Judgement
 
 
 def fail() -> None:
@@ -49,7 +50,9 @@ def test_a_failed_probe_opens_it_again() -> None:
 
 def test_a_success_forgets_failures_and_other_errors_do_not_count() -> None:
     """Only failures in a row count, and only those that speak against the service."""
-    breaker = Breaker("plant_id", fail_max=2, is_failure=lambda e: isinstance(e, OSError))
+    breaker = Breaker(
+        "plant_id", fail_max=2, classify=lambda e, _: Judgement(fails=isinstance(e, OSError))
+    )
 
     for work in (fail, lambda: None, fail, lambda: {}["missing"]):
         with contextlib.suppress(OSError, KeyError):
