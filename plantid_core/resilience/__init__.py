@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from plantid_core.resilience.breaker import Breaker, BreakerOpen
 from plantid_core.resilience.strategies import NAMES, Strategy, strategy
 
-__all__ = ["NAMES", "Strategy", "strategy"]
+__all__ = ["NAMES", "Breaker", "BreakerOpen", "Strategy", "strategy"]

@@ -1,123 +1,519 @@
-"""A circuit breaker for one service: after some failures in a row it is left alone for a while.
+"""A circuit breaker for one service, decided in this process, shared by all of them.
 
-States and the error are pybreaker's; its lock is not held while the call runs, so that callers do
-not queue behind each other. Decisions are this process's own.
+States, listeners and the error are pybreaker's. A call through a closed breaker costs one step of a
+counter and takes no lock; while it runs nobody waits for anybody. With ``client`` every breaker of the
+same name, in any process on that Redis, is one breaker: it hears of changes and asks for nothing but
+the permit to probe. Without Redis, or while it is away, each process goes by its own circuit.
 """
 
 from __future__ import annotations
 
+import datetime as dt
+import math
+import os
+import random
+import secrets
 import threading
 import time
-from typing import TYPE_CHECKING, Literal, ParamSpec, TypeVar
+import weakref
+from dataclasses import replace
+from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar
 
 from pybreaker import CircuitBreakerError
 
-from plantid_core.resilience.outcome import by_meaning
+from plantid_core.resilience import breaker_fleet
+from plantid_core.resilience import circuit as circuits
+from plantid_core.resilience.breaker_circuits import Circuits
+from plantid_core.resilience.breaker_permit import Gate, Refused
+from plantid_core.resilience.breaker_settings import (
+    Alert,
+    BreakerReport,
+    BreakerSettings,
+    State,
+    rules_of,
+    timing_of,
+)
+from plantid_core.resilience.circuit import Accusation, Circuit
+from plantid_core.resilience.link import LinkError
+from plantid_core.resilience.listeners import Listeners, StateName, complain
+from plantid_core.resilience.outcome import FAILURE, Judgement, by_meaning
+from plantid_core.resilience.window import Window
+from plantid_core.telemetry import shout, tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Unpack
 
-    from plantid_core.resilience.outcome import Judgement
+    import redis
+    from pybreaker import CircuitBreakerListener
+
+    from plantid_core.resilience.breaker_fleet import Transition
+    from plantid_core.resilience.breaker_permit import Grant
+    from plantid_core.resilience.circuit import Mode
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-State = Literal["closed", "open", "half-open"]
+_FIRST_WAIT_S = 0.25
+_WITNESS_S = 1.0
+_SHORTLY_S = 0.05
 
 
 class BreakerOpen(CircuitBreakerError):
     """The call was refused; ``retry_after_s`` is when the next one may be let through."""
 
-    def __init__(self, name: str, retry_after_s: float) -> None:
-        super().__init__(name, retry_after_s)
-        self.name, self.retry_after_s = name, retry_after_s
+    # Both are read from ``args``, which costs a refusal less than a constructor of our own.
+
+    @property
+    def name(self) -> str:
+        """Return the breaker's name."""
+        return str(self.args[0])
+
+    @property
+    def retry_after_s(self) -> float:
+        """Return the seconds after which to ask again."""
+        return float(self.args[1])
 
     def __str__(self) -> str:
         return f"{self.name} is left alone after failures; ask again in {self.retry_after_s:.1f} s."
 
 
-class Breaker:
-    """Opens after ``fail_max`` failures in a row, for ``reset_timeout`` seconds; then one call probes.
+class _Guard(Protocol):
+    """Calls a function, or refuses to."""
 
-    ``classify`` tells which errors speak against the service. The caller whose failure opens it
-    gets its own error; later ones get pybreaker's `CircuitBreakerError` at once.
+    def __call__(
+        self, func: Callable[..., T], args: tuple[object, ...], kwargs: dict[str, object]
+    ) -> T: ...
+
+
+class Breaker:
+    """Opens after ``fail_max`` failures in a row, or by rates, for ``reset_timeout`` seconds.
+
+    Then ``permitted_probes`` calls probe, over all processes; their success begins a ramp that ends
+    closed, a failure opens it for longer. The caller whose failure opens it gets its own error, later
+    ones `BreakerOpen`, a `CircuitBreakerError`. Raises ValueError for settings that cannot be.
     """
 
     def __init__(
         self,
         name: str,
         *,
+        client: redis.Redis | None = None,
         fail_max: int = 5,
         reset_timeout: float = 60.0,
-        classify: Callable[[BaseException, float], Judgement] = by_meaning,
-        clock: Callable[[], float] = time.monotonic,
+        permitted_probes: int = 1,
+        **settings: Unpack[BreakerSettings],
     ) -> None:
         self.name, self.fail_max, self.reset_timeout = name, fail_max, reset_timeout
-        self._classify, self._clock = classify, clock
-        self._lock = threading.Lock()
-        self._failures = 0
-        self._opens_until: float | None = None
-        self._probing = False
+        self.rules = rules_of(fail_max, settings)
+        self.timing = timing_of(
+            reset_timeout, permitted_probes, settings, shared=client is not None
+        )
+        self._classify = settings.get("classify", by_meaning)
+        self._alert = settings.get("alert")
+        self._clock = settings.get("clock", time.monotonic)
+        self._draw = settings.get("draw", random.random)
+        self._listeners = Listeners(settings.get("listeners", ()))
+        self._client = client
+        self._last_failure: float | None = None
+        self._noted: State = "closed"
+        self._begin(Circuit(mode=settings.get("mode", "auto")))
+        _BREAKERS.add(self)
 
-    @property
-    def state(self) -> State:
-        """Return ``closed``, ``open`` or ``half-open`` (the next call is, or is being, a probe)."""
-        until = self._opens_until
-        if until is None:
-            return "closed"
-        return "open" if self._clock() < until else "half-open"
+    def _begin(self, start: Circuit) -> None:
+        self.node = f"{os.getpid()}-{secrets.token_hex(4)}"
+        self._circuits = Circuits(self.node, self.timing, self._clock, start)
+        self._passage = Gate(self.node, self.timing)
+        self._window = Window(self.rules, self._clock())
+        self._sounded = -1.0
+        self._gate: _Guard | None = None
+        self._refuse_until = -math.inf
+        if self._client is None:
+            self._refresh()
+            return
+        self._gate = self._first
+        self._circuits.share = share = breaker_fleet.join(self._client, self.name, self._hear)
+        weakref.finalize(self, share.leave).atexit = False
 
     def call(self, func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call the function, unless the breaker is open; raises `CircuitBreakerError` where it is."""
-        probes = self._admit()
+        """Call the function; raises what it raises, and `BreakerOpen` where it is not called."""
+        if self._gate is not None:
+            return self._gate(func, args, kwargs)
+        # Every call comes this way, so it is written out.
+        for heard in self._listeners.before:
+            try:
+                if args or kwargs:
+                    heard(self, func, *args, **kwargs)
+                else:
+                    heard(self, func)
+            except Exception as error:  # noqa: BLE001 - a listener's trouble is its own
+                complain(error)
+        window, clock = self._window, self._clock
+        began = clock()
         try:
             result = func(*args, **kwargs)
         except BaseException as error:
-            self._ended(probes=probes, failed=self._classify(error, 0.0).fails)
+            self._failed(window, error, clock() - began)
             raise
-        self._ended(probes=probes, failed=False)
+        ended = clock()
+        if ended - began < window.slow_from and ended < window.roll_at:
+            window.tick()
+            window.last_success = ended
+        elif why := window.succeeded(ended - began, ended):
+            self._trip(window, why, None)
+        for heard in self._listeners.succeeded:
+            try:
+                heard(self)
+            except Exception as error:  # noqa: BLE001 - as above
+                complain(error)
         return result
+
+    @property
+    def state(self) -> State:
+        """Return ``closed``, ``open`` or ``half-open``: probing, or on the ramp."""
+        self._meet_fleet()
+        state = self._circuits.state()
+        if state != self._noted:
+            self._note()
+        return state
+
+    @property
+    def mode(self) -> Mode:
+        """Return what is done whatever happens; "auto" for nothing."""
+        return self._circuits.mode
 
     def check(self) -> None:
         """Raise `BreakerOpen` where a call made now would surely be refused; takes no permit."""
-        until = self._opens_until
-        if until is not None and (left := until - self._clock()) > 0:
-            raise BreakerOpen(self.name, left)
+        self._meet_fleet()
+        if self._gate is not None and (left := self._refuse_until - self._clock()) > 0:
+            raise BreakerOpen(self.name, self.reset_timeout if math.isinf(left) else left)
 
     def open(self) -> None:
-        """Open it now, for its usual time."""
-        with self._lock:
-            self._opens_until = self._clock() + self.reset_timeout
+        """Open it now, everywhere, for its usual time."""
+        draw = self._draw()
+        self._by_hand(lambda c, now: circuits.open_by_hand(c, now, draw, self.timing))
 
     def close(self) -> None:
-        """Close it now, and forget its failures."""
-        with self._lock:
-            self._opens_until, self._failures = None, 0
+        """Close it now, everywhere, and forget its failures."""
+        with self._circuits.lock:
+            self._window = Window(self.rules, self._clock())
+            self._circuits.forget()
+            self._circuits.outcast = False
+        self._by_hand(circuits.close)
 
-    def _admit(self) -> bool:
-        return self._opens_until is not None and self._probe()
+    def force(self, mode: Mode) -> None:
+        """Set, everywhere, what is done whatever happens: "forced-open", "disabled", "metrics-only".
 
-    def _probe(self) -> bool:
-        with self._lock:
-            until = self._opens_until
-            if until is None:
-                return False
-            if self._clock() < until or self._probing:
-                raise BreakerOpen(self.name, max(0.0, until - self._clock()))
-            self._probing = True
-            return True
+        "auto" lets it decide again. Metrics-only counts, and logs where it would have opened.
+        """
+        if mode not in circuits.MODES:
+            raise ValueError(f"there is no mode {mode!r}; use {', '.join(circuits.MODES)}")
+        self._circuits.own.change(lambda c, _: circuits.force(c, "auto"))
+        self._by_hand(lambda c, _: circuits.force(c, mode))
 
-    def _ended(self, *, probes: bool, failed: bool) -> None:
-        if not failed and not probes and not self._failures:
+    @property
+    def listeners(self) -> tuple[CircuitBreakerListener, ...]:
+        """Return the listeners, in the order they came."""
+        return self._listeners.members()
+
+    def add_listener(self, listener: CircuitBreakerListener) -> None:
+        """Tell a listener of calls and changes; raises TypeError for what is none, as a function."""
+        self._listeners.add(listener)
+
+    def remove_listener(self, listener: CircuitBreakerListener) -> None:
+        """Tell it no more."""
+        self._listeners.remove(listener)
+
+    def report(self) -> BreakerReport:
+        """Return how it stands."""
+        now, keeper = self._clock(), self._circuits.worst()
+        figures, at = self._window.figures(now), keeper.circuit
+        open_since = at.since if at.phase == "open" else None
+        behind_s = keeper.now() / 1e3 - time.time()
+        return {
+            "name": self.name,
+            "state": self.state,
+            "failures": figures.in_a_row,
+            "failure_rate": round(figures.failure_rate, 4),
+            "slow_rate": round(figures.slow_rate, 4),
+            "last_failure_at": _moment(self._last_failure),
+            "opened_at": _moment(None if open_since is None else open_since / 1e3 - behind_s),
+            "opens_until": _moment(None if open_since is None else at.until / 1e3 - behind_s),
+            "forced": None if self.mode == "auto" else self.mode,
+        }
+
+    def leave(self) -> None:
+        """Leave the fleet, for good: from now on this one goes by itself."""
+        with self._circuits.lock:
+            share, self._circuits.share, self._client = self._circuits.share, None, None
+            self._gate = self._guard
+            self._refresh()
+        if share is not None:
+            share.leave()
+
+    def _first(
+        self, func: Callable[..., T], args: tuple[object, ...], kwargs: dict[str, object]
+    ) -> T:
+        """Learn, before the first call, what the fleet knows; also in a child after a fork."""
+        self._meet_fleet()
+        return self.call(func, *args, **kwargs)
+
+    def _meet_fleet(self) -> None:
+        if self._gate != self._first:
             return
-        with self._lock:
-            if probes:
-                self._probing = False
-            if not failed:
-                self._failures = 0
-                if probes:
-                    self._opens_until = None
+        with _MEETING:
+            if self._circuits.share is None and self._client is not None:
+                self._begin(Circuit())
+        if self._circuits.share is not None:
+            self._circuits.share.await_first(_FIRST_WAIT_S)
+        with self._circuits.lock:
+            self._gate = self._guard
+            self._refresh()
+
+    def _guard(
+        self, func: Callable[..., T], args: tuple[object, ...], kwargs: dict[str, object]
+    ) -> T:
+        now = self._clock()
+        if now < self._refuse_until:
+            left = self._refuse_until - now
+            raise BreakerOpen(self.name, left if left < math.inf else self.reset_timeout)
+        mode = self.mode
+        if mode == "disabled":
+            return func(*args, **kwargs)
+        try:
+            grants = [] if mode == "metrics-only" else self._ask()
+        except Refused as refused:
+            self._refresh()
+            raise BreakerOpen(self.name, refused.left_s) from None
+        if not grants:
+            self._refresh()
+        self._note()
+        return self._under(grants, func, args, kwargs)
+
+    def _ask(self) -> list[Grant]:
+        """Return leave to call, none where every circuit is closed; raises `Refused`."""
+        try:
+            return self._passage.pass_(self._circuits.keepers(), witness=self._circuits.witness)
+        except LinkError as error:
+            if self._circuits.shared() is not None:
+                raise Refused(_SHORTLY_S) from error
+            return self._passage.pass_([self._circuits.own], witness=False)
+
+    def _under(
+        self,
+        grants: list[Grant],
+        func: Callable[..., T],
+        args: tuple[object, ...],
+        kwargs: dict[str, object],
+    ) -> T:
+        """Do as `call` does, and let the grants know how it ended."""
+        self._tell(self._listeners.before, func, *args, **kwargs)
+        window, began = self._window, self._clock()
+        try:
+            result = func(*args, **kwargs)
+        except BaseException as error:
+            took = self._clock() - began
+            if grants:
+                judgement = self._judge(error, took)
+                self._count_failure(judgement, error)
+                self._conclude(grants, judgement, f"a probe failed: {type(error).__name__}")
+            else:
+                self._failed(window, error, took)
+            raise
+        ended = self._clock()
+        slow = ended - began >= window.slow_from
+        if grants:
+            bad = slow and self.rules.slow_rate is not None
+            self._conclude(grants, FAILURE if bad else None, "a probe was slow")
+        elif why := window.succeeded(ended - began, ended):
+            self._trip(window, why, None)
+        self._tell(self._listeners.succeeded)
+        return result
+
+    def _conclude(self, grants: list[Grant], judgement: Judgement | None, cause: str) -> None:
+        named = judgement.open_for_s if judgement is not None else None
+        accusation = self._accusation(cause, named)
+        for grant in grants:
+            try:
+                self._report_to(grant, judgement, accusation)
+            except LinkError:
+                # Redis went while the call ran: what it told is still worth knowing here.
+                self._report_to(replace(grant, keeper=self._circuits.own), judgement, accusation)
+        self._refresh()
+        self._note()
+        self._sound(self._circuits.own.circuit)
+
+    def _report_to(self, grant: Grant, judgement: Judgement | None, accusation: Accusation) -> None:
+        if judgement is None:
+            grant.succeeded(self._passage.ramp, self.timing)
+        elif judgement.fails:
+            grant.failed(self._passage.ramp, accusation, self.timing)
+        else:
+            grant.withdraw()
+
+    def _failed(self, window: Window, error: BaseException, took_s: float) -> None:
+        judgement = self._judge(error, took_s)
+        if not judgement.fails:
+            return
+        self._count_failure(judgement, error)
+        why = window.failed(took_s, self._clock())
+        if judgement.open_for_s is not None:
+            why = f"it asked to be left alone for {judgement.open_for_s:g} s"
+        if why is not None:
+            self._trip(window, why, judgement.open_for_s)
+
+    def _judge(self, error: BaseException, took_s: float) -> Judgement:
+        try:
+            return self._classify(error, took_s)
+        except Exception as own:  # noqa: BLE001 - the call's own error is the one to be raised
+            complain(own)
+            return FAILURE
+
+    def _count_failure(self, judgement: Judgement, error: BaseException) -> None:
+        if judgement.fails:
+            self._last_failure = time.time()
+            self._tell(self._listeners.failed, error)
+
+    def _trip(self, window: Window, cause: str, named_s: float | None) -> None:
+        accusation = self._accusation(cause, named_s)
+        with self._circuits.lock:
+            if window is not self._window:
+                return  # it has opened since: these are the last calls of the time before
+            self._window = Window(self.rules, self._clock())
+            if (mode := self.mode) == "auto":
+                self._circuits.trip(accusation)
+                self._refresh()
+            share = self._circuits.shared()
+            seen = 0 if share is None else share.circuit.epoch
+        if mode != "auto":
+            tell("breaker_would_open", name=self.name, cause=cause)
+            return
+        self._note()
+        if share is None:
+            self._sound(self._circuits.own.circuit)
+            return
+
+        def accuse() -> None:
+            try:
+                share.change(lambda c, now: circuits.trip(c, now, seen, accusation, self.timing))
+            except LinkError:
+                self._sound(self._circuits.own.circuit)
+
+        share.later(accuse)
+
+    def _accusation(self, cause: str, named_s: float | None) -> Accusation:
+        named_ms = None if named_s is None else named_s * 1e3
+        return Accusation(self.node, cause, self._draw(), named_ms)
+
+    def _hear(self, circuit: Circuit | None) -> None:
+        """Take the fleet's new circuit, or note (None) that Redis has come or gone."""
+        with self._circuits.lock:
+            share = self._circuits.share
+            if share is None:
                 return
-            self._failures += 1
-            if probes or (self._failures >= self.fail_max and self._opens_until is None):
-                self._opens_until = self._clock() + self.reset_timeout
+            if circuit is None:
+                self._circuits.reach(share)
+            elif self._circuits.take(circuit, self._overruled(), saw_it_work=self._saw_it_work()):
+                self._window = Window(self.rules, self._clock())
+            self._refresh()
+        self._note()
+        if circuit is not None:
+            self._sound(circuit)
+
+    def _saw_it_work(self) -> bool:
+        """Tell whether as many calls have just succeeded here as it takes failures to open it."""
+        enough = self.fail_max or self.rules.minimum_calls
+        lately = self._clock() - self._window.last_success <= _WITNESS_S
+        return lately and self._window.successes_in_a_row() >= enough
+
+    def _overruled(self) -> Accusation:
+        return self._accusation("others see the service work: the trouble is here", None)
+
+    def _refresh(self) -> None:
+        """Work out what the next call meets."""
+        with self._circuits.lock:
+            if self._gate == self._first:
+                return
+            until = self._circuits.refused_until()
+            self._refuse_until = -math.inf if until is None else until
+            self._gate = None if until is None else self._guard
+
+    def _note(self) -> None:
+        """Tell listeners of a change of state, once."""
+        with self._circuits.lock:
+            old, new = self._noted, self._circuits.state()
+            if old == new:
+                return
+            self._noted = new
+            if new == "closed":
+                self._circuits.outcast = False
+                self._window = Window(self.rules, self._clock())
+                self._refresh()
+        tell("breaker_state", name=self.name, was=old, now=new)
+        self._tell(self._listeners.changed, StateName(old), StateName(new))
+
+    def _sound(self, circuit: Circuit) -> None:
+        """Raise the alarm for an opening that this process has caused; others' is theirs to raise."""
+        with self._circuits.lock:
+            mine = circuit.phase == "open" and circuit.accusers[:1] == (self.node,)
+            if not mine or circuit.since == self._sounded:
+                return
+            self._sounded = circuit.since
+        alert = Alert(
+            self.name, circuit.cause, circuit.strikes, (circuit.until - circuit.since) / 1e3
+        )
+        shout("breaker_open", name=self.name, cause=alert.cause, times=alert.times)
+        if self._alert is not None:
+            try:
+                self._alert(alert)
+            except Exception as error:  # noqa: BLE001 - the call is not to fail for an alarm
+                complain(error)
+
+    def _tell(
+        self, heard: tuple[Callable[..., object], ...], *args: object, **kwargs: object
+    ) -> None:
+        for told in heard:
+            try:
+                told(self, *args, **kwargs)
+            except Exception as error:  # noqa: BLE001 - a listener's trouble is its own
+                complain(error)
+
+    def _by_hand(self, transition: Transition) -> None:
+        self._meet_fleet()
+        share = self._circuits.share
+        try:
+            (self._circuits.own if share is None else share).change(transition)
+        except LinkError:
+            self._circuits.own.change(transition)
+        self._refresh()
+        self._note()
+
+    def forked(self) -> None:
+        """Begin anew in a child: locks may be held, and threads and sockets are its parent's."""
+        if self._client is None:
+            self._begin(self._circuits.own.circuit)
+            return
+        self._circuits = Circuits(self.node, self.timing, self._clock, Circuit())
+        self._gate = self._first
+
+
+def _moment(unix_s: float | None) -> str | None:
+    if unix_s is None:
+        return None
+    moment = dt.datetime.fromtimestamp(unix_s, dt.UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+_MEETING = threading.Lock()
+_BREAKERS: weakref.WeakSet[Breaker] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    global _MEETING  # noqa: PLW0603 - the parent may have held it
+    _MEETING = threading.Lock()
+    breaker_fleet.forget_all_after_fork()
+    for breaker in list(_BREAKERS):
+        breaker.forked()
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -6,25 +6,18 @@ flight that waits looks again for itself; the lease's own expiry is the backstop
 
 from __future__ import annotations
 
-import random
 import threading
 from typing import TYPE_CHECKING, Protocol
 
-import hiredis
-
 from plantid_core.resilience.lease import SCRIPTS, read_message
-from plantid_core.resilience.link import LinkError, command
+from plantid_core.resilience.subscriber import Subscriber
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from plantid_core.resilience.link import Link
     from plantid_core.resilience.server import RedisServer
 
-_IDLE_S = 5.0
 _FIRST_WAIT_S = 0.25
-_FIRST_PAUSE_S = 0.02
-_LONGEST_PAUSE_S = 0.8
 
 
 class Slot:
@@ -67,22 +60,23 @@ class Wake:
 
     def __init__(self, server: RedisServer, hear: Hearer, on_gap: Callable[[], None]) -> None:
         self.channel = f"plantid:wake:{server.address.database}"
-        self._server = server
         self._hear, self._on_gap = hear, on_gap
         self._slots: dict[str, list[Slot]] = {}
         self._lock = threading.Lock()
-        self._first, self._closed, self._nudge = (threading.Event() for _ in range(3))
-        self._link: Link | None = None
-        self.connected = False
+        self._subscriber = Subscriber(server, self.channel, SCRIPTS, self, name="redis-wake")
+
+    @property
+    def connected(self) -> bool:
+        """Tell whether broadcasts arrive."""
+        return self._subscriber.connected
 
     def start(self) -> None:
         """Begin to subscribe; apart from making it, since its hooks lead to whoever makes it."""
-        threading.Thread(target=self._run, name="redis-wake", daemon=True).start()
+        self._subscriber.start()
 
     def open(self, key: str) -> Slot:
         """Return a slot for the key's broadcasts; waits a moment for the first subscription."""
-        if not self.connected and not self._first.is_set():
-            self._first.wait(_FIRST_WAIT_S)
+        self._subscriber.await_first(_FIRST_WAIT_S)
         slot = Slot()
         with self._lock:
             self._slots.setdefault(key, []).append(slot)
@@ -105,81 +99,30 @@ class Wake:
 
     def reconnect_now(self) -> None:
         """End a pause between two attempts."""
-        self._nudge.set()
+        self._subscriber.reconnect_now()
 
     def close(self) -> None:
         """End the subscription."""
-        self._closed.set()
-        self._nudge.set()
-        if (link := self._link) is not None:
-            link.close()
+        self._subscriber.close()
 
-    def _run(self) -> None:
-        pause = _FIRST_PAUSE_S
-        while not self._closed.is_set():
-            try:
-                self._subscribe()
-                pause = _FIRST_PAUSE_S
-                self._listen()
-            except Exception as error:  # noqa: BLE001 - nobody would notice a subscriber that died
-                if self._closed.is_set():
-                    return
-                if not self.connected:
-                    self._server.health.failed(error)
-                self._lost()
-            self._nudge.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
-            self._nudge.clear()
-            pause = min(pause * 2, _LONGEST_PAUSE_S)
-
-    def _subscribe(self) -> None:
-        link = self._link = self._server.dial()
-        for script in SCRIPTS:
-            link.send(command("SCRIPT", "LOAD", script))
-            _require(link.receive(self._server.timeouts.answer_s))
-        link.send(command("SUBSCRIBE", self.channel))
-        _require(link.receive(self._server.timeouts.answer_s))
-        again = self._first.is_set()
-        self.connected = True
-        self._first.set()
+    def joined(self, *, again: bool) -> None:
+        """Let everybody look again who may have missed something."""
         if again:
             self._on_gap()
             self.wake_all()
 
-    def _listen(self) -> None:
-        link, asked = self._link, False
-        if link is None:
+    def message(self, body: bytes) -> None:
+        """Hand a commit to who waits for it."""
+        told = read_message(body)
+        if told is None:
             return
-        while True:
-            try:
-                reply = link.receive(_IDLE_S)
-            except LinkError as error:
-                if not error.timed_out or asked:
-                    raise
-                # A connection that a network has dropped silently is known by its silence.
-                link.send(command("PING"))
-                asked = True
-                continue
-            asked = False
-            match reply:
-                case [b"message", _, bytes(message)] if told := read_message(message):
-                    self._deliver(*told)
-                case _:
-                    _require(reply)
-
-    def _deliver(self, key: str, blob: bytes) -> None:
+        key, blob = told
         with self._lock:
             slots = list(self._slots.get(key, ()))
         for slot in slots:
             slot.tell(blob)
         self._hear(key, blob)
 
-    def _lost(self) -> None:
-        self.connected = False
-        if (link := self._link) is not None:
-            link.close()
+    def lost(self) -> None:
+        """Let nobody wait for what cannot come."""
         self.wake_all()
-
-
-def _require(reply: object) -> None:
-    if isinstance(reply, hiredis.ReplyError):
-        raise LinkError(str(reply))

@@ -1,0 +1,324 @@
+"""Breakers of one name in any number of processes share one circuit, and ask nobody for it.
+
+The circuit lies in Redis under ``plantid:breaker:{name}`` and is changed by compare-and-set in one
+script, which also tells everybody; each process decides by the copy it heard last and by Redis' clock.
+The functions of `circuit` say what becomes of it, so exactly so many permits are handed out as one
+circuit allows. Nothing here is waited for on the way of a call but a permit to probe.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+import time
+import weakref
+from typing import TYPE_CHECKING, TypeAlias
+
+import orjson
+from pydantic import TypeAdapter, ValidationError
+
+from plantid_core.resilience.circuit import Circuit
+from plantid_core.resilience.link import Address, LinkError, Timeouts
+from plantid_core.resilience.server import RedisServer
+from plantid_core.resilience.subscriber import Subscriber
+from plantid_core.telemetry import tell
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import redis
+
+    Transition: TypeAlias = Callable[[Circuit, float], Circuit]
+    Hear: TypeAlias = Callable[[Circuit | None], None]
+
+# KEYS circuit · ARGV what is believed to lie there ("": nothing), what shall, its PX, channel, head
+COMPARE_AND_SET = """
+local now = redis.call('TIME')
+local found = redis.pcall('GET', KEYS[1])
+if type(found) ~= 'string' then found = '' end
+if found ~= ARGV[1] then return {0, found, now[1], now[2]} end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+redis.call('PUBLISH', ARGV[4], ARGV[5] .. ARGV[2])
+return {1, '', now[1], now[2]}
+"""
+
+_KEEP_MS = 7 * 86_400_000
+_ATTEMPTS = 64
+_NEVER = b"\0"
+_RESYNC_S = 60.0
+_CIRCUIT: TypeAdapter[Circuit] = TypeAdapter(Circuit)
+_FORGOTTEN = Circuit()
+
+
+class FleetClock:
+    """Redis' clock, read off ours: the sample with the shortest round trip of the last minute counts."""
+
+    def __init__(self) -> None:
+        self.offset_ms = 0.0
+        self.known = False
+        self._round_trip_ms = float("inf")
+        self._taken_ms = 0.0
+
+    def now_ms(self) -> float:
+        """Return what Redis' clock shows."""
+        return time.monotonic() * 1e3 + self.offset_ms
+
+    def sample(self, asked_ms: float, answered_ms: float, shown_ms: float) -> None:
+        """Take a reading of Redis' clock, asked and answered at these times of ours."""
+        round_trip = answered_ms - asked_ms
+        offset = shown_ms - (asked_ms + answered_ms) / 2
+        stepped = self.known and abs(offset - self.offset_ms) > round_trip + self._round_trip_ms
+        old = answered_ms - self._taken_ms > _RESYNC_S * 1e3
+        if not self.known or stepped or old or round_trip <= self._round_trip_ms:
+            self.offset_ms, self._round_trip_ms, self._taken_ms = offset, round_trip, answered_ms
+            self.known = True
+
+
+class Share:
+    """One breaker's part in the fleet; ``circuit`` is the newest that this process has heard of."""
+
+    def __init__(self, fleet: Fleet, name: str, hear: weakref.WeakMethod[Hear]) -> None:
+        self.circuit = _FORGOTTEN
+        self._fleet, self._name, self._hear = fleet, name, hear
+        self._key = f"plantid:breaker:{{{name}}}"
+        self._stored = b""
+        self._lock = threading.Lock()
+
+    @property
+    def up(self) -> bool:
+        """Tell whether the circuit is what the fleet goes by: Redis answers and its news arrive."""
+        return self._fleet.up
+
+    def now(self) -> float:
+        """Return the ms of the fleet's clock."""
+        return self._fleet.clock.now_ms()
+
+    def seconds_until(self, moment_ms: float) -> float:
+        """Return the seconds from now until a moment of the fleet's clock."""
+        return (moment_ms - self.now()) / 1e3
+
+    def await_first(self, seconds: float) -> None:
+        """Wait a moment until the fleet's circuit is known, unless it has been."""
+        self._fleet.await_first(seconds)
+
+    def change(self, transition: Transition) -> Circuit:
+        """Change the fleet's circuit; returns what it is then. Raises `LinkError`."""
+        for _ in range(_ATTEMPTS):
+            base, stored = self.circuit, self._stored
+            wanted = transition(base, self.now())
+            if wanted is base:
+                return base
+            blob = orjson.dumps(wanted)
+            found = self._fleet.compare_and_set(self._key, self._name, stored, blob)
+            if found is None:
+                self.take(blob, wanted)
+                return wanted
+            self._found(found)
+        raise LinkError(f"the breaker {self._name} is being changed by too many at once")
+
+    def later(self, errand: Callable[[], object]) -> None:
+        """Have an errand done soon, on the fleet's own thread."""
+        self._fleet.later(errand)
+
+    def look(self) -> None:
+        """Find out what the fleet's circuit is; where it has been forgotten, tell it again."""
+        found = self._fleet.compare_and_set(self._key, self._name, _NEVER, _NEVER)
+        if found is not None:
+            self._found(found)
+        if self.circuit.version and self._stored != orjson.dumps(self.circuit):
+            blob = orjson.dumps(self.circuit)
+            found = self._fleet.compare_and_set(self._key, self._name, self._stored, blob)
+            self._found(blob if found is None else found)
+
+    def take(self, blob: bytes, circuit: Circuit) -> None:
+        """Go by this circuit, if it is newer than what is known."""
+        with self._lock:
+            if circuit.version < self.circuit.version:
+                return
+            self._stored = blob
+            news = circuit != self.circuit
+            self.circuit = circuit
+        if news:
+            self.tell(circuit)
+
+    def tell(self, circuit: Circuit | None) -> None:
+        """Let the breaker know (None: Redis has gone or come back)."""
+        hear = self._hear()
+        if hear is not None:
+            hear(circuit)
+
+    def leave(self) -> None:
+        """Give up the part; the fleet ends with its last member."""
+        self._fleet.leave(self._name, self)
+
+    def _found(self, blob: bytes) -> None:
+        circuit = read(blob)
+        if circuit is None or circuit.version < self.circuit.version:
+            # Forgotten, or an elder copy: what we know is written over it by the next change.
+            self._stored = blob
+            return
+        self.take(blob, circuit)
+
+
+class Fleet:
+    """One process's connection to one Redis for all its breakers."""
+
+    def __init__(self, address: Address) -> None:
+        self.clock = FleetClock()
+        self._pid = os.getpid()
+        self._channel = f"plantid:breakers:{address.database}"
+        self._shares: dict[str, list[Share]] = {}
+        self._lock = threading.Lock()
+        self._courier: threading.Thread | None = None
+        self._errands: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
+        self._server = RedisServer(
+            address, Timeouts(), on_down=self._down, on_up=self._up, max_connections=8
+        )
+        self._subscriber = Subscriber(
+            self._server, self._channel, (COMPARE_AND_SET,), self, name="breaker-fleet"
+        )
+        self._subscriber.start()
+
+    @property
+    def up(self) -> bool:
+        """Tell whether Redis answers and its news arrive."""
+        return self._subscriber.connected and self._server.health.up
+
+    def await_first(self, seconds: float) -> None:
+        """Wait a moment for the first connection, unless there has been one."""
+        if self._server.health.up:
+            self._subscriber.await_first(seconds)
+
+    def join(self, name: str, hear: Hear) -> Share:
+        """Return a breaker's part; ``hear`` is a bound method, and does not keep its breaker alive."""
+        share = Share(self, name, weakref.WeakMethod(hear))
+        with self._lock:
+            self._shares.setdefault(name, []).append(share)
+        if self.up:
+            self.later(share.look)
+        return share
+
+    def leave(self, name: str, share: Share) -> None:
+        """Forget a breaker's part; the last one to leave ends the connection."""
+        if os.getpid() != self._pid:
+            return  # a child, whose copies of the sockets are its parent's
+        with _FLEETS_LOCK:
+            with self._lock:
+                shares = self._shares.get(name, [])
+                if share in shares:
+                    shares.remove(share)
+                if not shares:
+                    self._shares.pop(name, None)
+                empty = not self._shares
+            if empty:
+                _forget(self)
+        if empty:
+            self._subscriber.close()
+            self._errands.put(None)
+            self._server.close()
+
+    def compare_and_set(self, key: str, name: str, expected: bytes, wanted: bytes) -> bytes | None:
+        """Return None where it was set, else what lies there; raises `LinkError`."""
+        asked = time.monotonic() * 1e3
+        head = name.encode() + b"\n"
+        reply = self._server.run(
+            COMPARE_AND_SET, (key,), expected, wanted, _KEEP_MS, self._channel, head
+        )
+        match reply:
+            case [int(done), bytes(found), bytes(seconds), bytes(micros)]:
+                shown = int(seconds) * 1e3 + int(micros) / 1e3
+                self.clock.sample(asked, time.monotonic() * 1e3, shown)
+                return None if done else found
+            case _:
+                raise LinkError("the script answered something unforeseen")
+
+    def later(self, errand: Callable[[], object]) -> None:
+        """Have an errand done on the fleet's own thread."""
+        with self._lock:
+            if self._courier is None:
+                self._courier = threading.Thread(
+                    target=self._run_errands, name="breaker-courier", daemon=True
+                )
+                self._courier.start()
+        self._errands.put(errand)
+
+    def joined(self, *, again: bool) -> None:
+        """Learn every circuit anew; changes may have been missed."""
+        del again
+        for share in self._all():
+            share.look()
+        for share in self._all():
+            share.tell(None)
+
+    def message(self, body: bytes) -> None:
+        """Take a change that some process has told of."""
+        name, _, blob = body.partition(b"\n")
+        circuit = read(blob)
+        if circuit is None:
+            return
+        for share in self._all(name.decode(errors="replace")):
+            share.take(blob, circuit)
+
+    def lost(self) -> None:
+        """Let every breaker go by itself."""
+        for share in self._all():
+            share.tell(None)
+
+    def _all(self, name: str | None = None) -> list[Share]:
+        with self._lock:
+            if name is not None:
+                return list(self._shares.get(name, ()))
+            return [share for shares in self._shares.values() for share in shares]
+
+    def _run_errands(self) -> None:
+        while (errand := self._errands.get()) is not None:
+            try:
+                errand()
+            except LinkError:
+                continue  # whoever sent it goes by its own circuit meanwhile
+            except Exception as error:  # noqa: BLE001 - the errands after it are to be done
+                tell("breaker_errand_failed", error=type(error).__name__)
+
+    def _down(self) -> None:
+        self.lost()
+
+    def _up(self) -> None:
+        self._subscriber.reconnect_now()
+        for share in self._all():
+            share.tell(None)
+
+
+def read(blob: bytes) -> Circuit | None:
+    """Return the circuit in these bytes, None where there is none."""
+    try:
+        return _CIRCUIT.validate_json(blob) if blob else None
+    except ValidationError:
+        return None
+
+
+_FLEETS: dict[object, Fleet] = {}
+_FLEETS_LOCK = threading.Lock()
+
+
+def join(client: redis.Redis, name: str, hear: Hear) -> Share:
+    """Return a breaker's part in the fleet at the client's Redis; nothing is waited for."""
+    address = Address.of(client)
+    key = (address.connection_class, repr(sorted(address.options.items(), key=lambda o: o[0])))
+    with _FLEETS_LOCK:
+        fleet = _FLEETS.get(key)
+        if fleet is None:
+            fleet = _FLEETS[key] = Fleet(address)
+        return fleet.join(name, hear)
+
+
+def _forget(fleet: Fleet) -> None:
+    for key in [key for key, known in _FLEETS.items() if known is fleet]:
+        del _FLEETS[key]
+
+
+def forget_all_after_fork() -> None:
+    """Let a child connect anew: threads and sockets are its parent's."""
+    global _FLEETS_LOCK  # noqa: PLW0603 - the parent may have held it
+    _FLEETS_LOCK = threading.Lock()
+    _FLEETS.clear()
