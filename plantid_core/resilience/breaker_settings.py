@@ -60,8 +60,10 @@ class Alert:
     open_for_s: float
 
     def __str__(self) -> str:
-        again = "opened" if self.times == 1 else f"stays open (for the {self.times}. time in a row)"
-        return f"The breaker {self.name} {again} for {self.open_for_s:.0f} s: {self.cause}."
+        if self.times == 1:
+            return f"The breaker {self.name} opened for {self.open_for_s:.0f} s: {self.cause}."
+        again = f"stays open ({self.times} times in a row), now for {self.open_for_s:.0f} s"
+        return f"The breaker {self.name} {again}: {self.cause}."
 
 
 class BreakerReport(TypedDict):
