@@ -133,7 +133,7 @@ class Breaker:
             return
         self._gate = self._first
         self._circuits.share = share = breaker_fleet.join(self._client, self.name, self._hear)
-        weakref.finalize(self, share.leave).atexit = False
+        weakref.finalize(self, share.leave_later).atexit = False
 
     def call(self, func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call the function; raises what it raises, and `BreakerOpen` where it is not called."""
@@ -395,7 +395,9 @@ class Breaker:
 
         def accuse() -> None:
             try:
-                share.change(lambda c, now: circuits.trip(c, now, seen, accusation, self.timing))
+                majority = max(self.timing.quorum, share.members() // 2 + 1)
+                timing = replace(self.timing, quorum=majority)
+                share.change(lambda c, now: circuits.trip(c, now, seen, accusation, timing))
             except LinkError:
                 self._sound(self._circuits.own.circuit)
 

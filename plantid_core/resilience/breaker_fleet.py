@@ -42,6 +42,8 @@ redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 redis.call('PUBLISH', ARGV[4], ARGV[5] .. ARGV[2])
 return {1, '', now[1], now[2]}
 """
+# ARGV channel
+ROLL_CALL = "return redis.call('PUBLISH', ARGV[1], '')"
 
 _KEEP_MS = 7 * 86_400_000
 _ATTEMPTS = 64
@@ -90,13 +92,13 @@ class Share:
         """Tell whether the circuit is what the fleet goes by: Redis answers and its news arrive."""
         return self._fleet.up
 
+    def members(self) -> int:
+        """Return how many processes listen; raises `LinkError`."""
+        return self._fleet.members()
+
     def now(self) -> float:
         """Return the ms of the fleet's clock."""
         return self._fleet.clock.now_ms()
-
-    def seconds_until(self, moment_ms: float) -> float:
-        """Return the seconds from now until a moment of the fleet's clock."""
-        return (moment_ms - self.now()) / 1e3
 
     def await_first(self, seconds: float) -> None:
         """Wait a moment until the fleet's circuit is known, unless it has been."""
@@ -152,6 +154,10 @@ class Share:
         """Give up the part; the fleet ends with its last member."""
         self._fleet.leave(self._name, self)
 
+    def leave_later(self) -> None:
+        """Do so on the fleet's own thread: the garbage collector may call with any lock held."""
+        self._fleet.later(self.leave)
+
     def _found(self, blob: bytes) -> None:
         circuit = read(blob)
         if circuit is None or circuit.version < self.circuit.version:
@@ -170,14 +176,14 @@ class Fleet:
         self._channel = f"plantid:breakers:{address.database}"
         self._shares: dict[str, list[Share]] = {}
         self._lock = threading.Lock()
-        self._courier: threading.Thread | None = None
         self._errands: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._server = RedisServer(
             address, Timeouts(), on_down=self._down, on_up=self._up, max_connections=8
         )
         self._subscriber = Subscriber(
-            self._server, self._channel, (COMPARE_AND_SET,), self, name="breaker-fleet"
+            self._server, self._channel, (COMPARE_AND_SET, ROLL_CALL), self, name="breaker-fleet"
         )
+        threading.Thread(target=self._run_errands, name="breaker-courier", daemon=True).start()
         self._subscriber.start()
 
     @property
@@ -233,14 +239,14 @@ class Fleet:
             case _:
                 raise LinkError("the script answered something unforeseen")
 
+    def members(self) -> int:
+        """Return how many processes listen; raises `LinkError`."""
+        # PUBLISH tells how many it reached. PUBSUB NUMSUB tells nonsense in Valkey 9.1.
+        reached = self._server.run(ROLL_CALL, (), self._channel)
+        return reached if isinstance(reached, int) else 0
+
     def later(self, errand: Callable[[], object]) -> None:
         """Have an errand done on the fleet's own thread."""
-        with self._lock:
-            if self._courier is None:
-                self._courier = threading.Thread(
-                    target=self._run_errands, name="breaker-courier", daemon=True
-                )
-                self._courier.start()
         self._errands.put(errand)
 
     def joined(self, *, again: bool) -> None:

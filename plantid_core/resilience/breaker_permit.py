@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from plantid_core.resilience import circuit as circuits
@@ -91,8 +91,9 @@ class Grant:
                 self.keeper.change(lambda c, _: circuits.confirm(c, accusation.node, self.token))
             case "ramp":
                 if ramp.count(self.epoch, failed=True) or accusation.named_ms is not None:
+                    again = replace(accusation, cause="its calls failed again on the way back")
                     self.keeper.change(
-                        lambda c, now: circuits.trip(c, now, self.epoch, accusation, timing)
+                        lambda c, now: circuits.trip(c, now, self.epoch, again, timing)
                     )
 
     def withdraw(self) -> None:
