@@ -31,6 +31,7 @@ with right:
                     date=question.date,
                     providers=question.providers,
                     language=question.language,
+                    user=st.context.ip_address or "local",
                 )
                 st.session_state["answered"] = (question.fingerprint(), outcome)
             except PlantIDError as error:

@@ -12,14 +12,16 @@
     ├── ValueNotCacheable       (type_name)                   a computed value JSON cannot hold
     ├── LockNotAcquired         (name, waited_s)              somebody else holds the lock
     ├── LockLost                (name)                        the lock expired while it was held
+    ├── BulkheadFull            (name, size, queued)          too many calls are under way
     ├── ModelUnavailable        (path)                        the offline weights cannot be used
     ├── PhotoNotFound                                         this owner keeps no such photo
     ├── PhotoDamaged            (photo_id)                    a kept photo's bytes have changed
     ├── QuotaExceeded           (limit, used, asked)          the owner's photos would take too much
     ├── StorageFailed           (reason)                      the disk of photos cannot be used
-    └── ProviderError           (provider, code, retry_after_s)
+    └── ProviderError           (provider, code, retry_after_s, uncounted, transient)
         ├── ProviderUnavailable     could not be reached, or failed
         ├── ProviderQuotaExceeded   no credits left, or asked to slow down
+        │   └── UserQuotaExceeded       this user's calls of a minute are used up, not others'
         └── ProviderRejected        refused this request: asking again will not help
 
 ``str(error)`` is a sentence for people; the fields are for programs. No message holds an API key.
@@ -134,6 +136,16 @@ class LockLost(PlantIDError):
         super().__init__(f"The lock {name!r} was lost before the work under it was done.")
 
 
+class BulkheadFull(PlantIDError):
+    """All ``size`` slots called ``name`` are in use, and ``queued`` callers wait for one already."""
+
+    def __init__(self, name: str, size: int, queued: int) -> None:
+        self.name = name
+        self.size = size
+        self.queued = queued
+        super().__init__(f"{size} calls of {name} are under way and {queued} wait; try again soon.")
+
+
 class ModelUnavailable(PlantIDError):
     """The offline model's weights are missing or are not the pinned ones."""
 
@@ -192,15 +204,26 @@ class ProviderError(PlantIDError):
     """An identification service gave no answer.
 
     ``code`` is a short stable word, ``retry_after_s`` the seconds after which the service itself
-    said it may be asked again (None: it did not say).
+    said it may be asked again (None: it did not say). ``uncounted`` tells that the service cannot
+    have counted the call, ``transient`` that we refused it ourselves: to find that out again costs
+    nothing, so it is not remembered.
     """
 
     def __init__(
-        self, provider: str, code: str, message: str, *, retry_after_s: float | None = None
+        self,
+        provider: str,
+        code: str,
+        message: str,
+        *,
+        retry_after_s: float | None = None,
+        uncounted: bool = False,
+        transient: bool = False,
     ) -> None:
         self.provider = provider
         self.code = code
         self.retry_after_s = retry_after_s
+        self.uncounted = uncounted
+        self.transient = transient
         super().__init__(message)
 
 
@@ -210,6 +233,10 @@ class ProviderUnavailable(ProviderError):
 
 class ProviderQuotaExceeded(ProviderError):
     """The service's quota is used up, or it asked for fewer requests."""
+
+
+class UserQuotaExceeded(ProviderQuotaExceeded):
+    """This user has made as many calls as one may; another user may still call."""
 
 
 class ProviderRejected(ProviderError):

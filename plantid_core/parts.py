@@ -1,4 +1,4 @@
-"""What settings turn into: the client of the store, the providers, the cache's policy."""
+"""What settings turn into: the client of the store, the providers, their guards, the cache's policy."""
 
 from __future__ import annotations
 
@@ -8,12 +8,20 @@ from plantid_core.errors import StoreUnavailable
 from plantid_core.resilience.policy import Policy
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     import redis
 
+    from plantid_core.credits import Credits
+    from plantid_core.guards import Guards
     from plantid_core.plants import Provider
+    from plantid_core.resilience.breaker import Breaker
+    from plantid_core.resilience.link import Address
+    from plantid_core.resilience.quota import Quota
     from plantid_core.settings import Settings
 
 _SANDBOX_KEY = "sandbox"
+_USER_PER_MINUTE = 60
 
 
 class Closable(Protocol):
@@ -88,6 +96,59 @@ def make_providers(settings: Settings, owned: list[Closable]) -> list[Provider]:
     )
     owned += [plant_id, plantnet]
     return [plant_id, plantnet, OfflineProvider(settings.data_dir)]
+
+
+def make_quota(settings: Settings, providers: Sequence[Provider], address: Address | None) -> Quota:
+    """Return the bounds of every service; the sandbox costs nothing, so it has none by itself."""
+    from plantid_core.resilience.quota import Limits, Quota
+
+    per_day = {
+        "plant_id": settings.quota_plant_id_per_day,
+        "plantnet": settings.quota_plantnet_per_day,
+    }
+
+    def per_minute(provider: Provider) -> int | None:
+        return settings.quota_user_per_minute or (None if provider.sandbox else _USER_PER_MINUTE)
+
+    limits = {
+        provider.name: Limits(per_day.get(provider.name), per_minute(provider))
+        for provider in providers
+    }
+    return Quota(address, limits)
+
+
+def make_guards(
+    settings: Settings,
+    providers: Sequence[Provider],
+    breakers: Mapping[str, Breaker],
+    quota: Quota,
+    spending: Credits,
+) -> dict[str, Guards]:
+    """Return what the calls of each service that has a breaker pass."""
+    import numpy as np
+
+    from plantid_core.allowance import Allowance
+    from plantid_core.guards import Guards
+    from plantid_core.resilience.bulkhead import Bulkhead
+    from plantid_core.resilience.retry import Retrier, RetryBudget
+
+    return {
+        provider.name: Guards(
+            provider.name,
+            breakers[provider.name],
+            quota,
+            Bulkhead(provider.name, settings.bulkhead_size, settings.bulkhead_queue),
+            Retrier(
+                RetryBudget(settings.retry_budget),
+                attempts=settings.retry_attempts,
+                rng=np.random.default_rng(),
+            ),
+            spending,
+            Allowance(provider, quota),
+        )
+        for provider in providers
+        if provider.name in breakers
+    }
 
 
 def _sandbox_url(settings: Settings, owned: list[Closable]) -> str:

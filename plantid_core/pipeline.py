@@ -7,6 +7,7 @@ provider that fails is one entry of the answers, never an exception.
 from __future__ import annotations
 
 import hashlib
+import threading
 import time
 import uuid
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -14,36 +15,42 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import orjson
-from pybreaker import CircuitBreakerError
 from pydantic import TypeAdapter, ValidationError
 
 from plantid_core import errors
 from plantid_core.compare.consensus import consensus
-from plantid_core.plants import Answer, Outcome, PhotoSummary, Picture, Reply
+from plantid_core.ladder import nobody, rung
+from plantid_core.plants import (
+    LOCAL,
+    Answer,
+    Outcome,
+    PhotoSummary,
+    Picture,
+    Reply,
+    earliest_retry_s,
+)
 from plantid_core.resilience.heartbeat import lease_lost
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from concurrent.futures import Executor, Future
 
+    from plantid_core.credits import Credits
     from plantid_core.deadline import Deadline
+    from plantid_core.guards import Guards
     from plantid_core.plants import (
         AnswerError,
         AnswerStatus,
         Observation,
         Organ,
         Provider,
-        Rung,
         Source,
     )
-    from plantid_core.resilience.breaker import Breaker
     from plantid_core.resilience.cache import Cache
     from plantid_core.resilience.driver import Cached
     from plantid_core.resilience.envelope import Kind
     from plantid_core.telemetry import Note, Trace
     from plantid_core.upload.photo import Photo
-
-LOCAL = frozenset({"offline", "herbarium"})
 
 _KEY_VERSION = 1
 _GRACE_S = 0.25
@@ -51,13 +58,27 @@ _REPLY: TypeAdapter[Reply] = TypeAdapter(Reply)
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of each provider, by whom, and how long the answer may take."""
+
+    observation: Observation
+    deadline: Deadline
+    fresh: bool
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
 class Pipeline:
-    """The parts one request passes through; ``local`` caches what this machine computes itself."""
+    """The parts one request passes through; ``local`` caches what this machine computes itself.
+
+    Each provider has threads of its own, so that one that is stuck keeps nobody else waiting.
+    """
 
     shared: Cache
     local: Cache
-    executor: Executor
-    breakers: Mapping[str, Breaker]
+    executors: Mapping[str, Executor]
+    guards: Mapping[str, Guards]
+    credits: Credits
 
     def identify(
         self,
@@ -68,26 +89,27 @@ class Pipeline:
         trace: Trace,
         *,
         fresh: bool = False,
+        user: str = "local",
     ) -> Outcome:
         """Return every provider's answer, all asked at once; never raises for a provider's sake."""
+        question = Question(observation, deadline, fresh, user)
         asked = [
             (
                 provider,
-                self.executor.submit(
-                    self._ask, provider, observation, deadline, trace, fresh=fresh
-                ),
+                self.executors[provider.name].submit(self._ask, provider, question, trace),
             )
             for provider in providers
         ]
         answers = tuple(self._collect(provider, future, deadline) for provider, future in asked)
+        step = rung(answers)
         with trace.stage("consensus"):
-            agreed = consensus(answers)
+            agreed = nobody(earliest_retry_s(answers)) if step == "none" else consensus(answers)
         return Outcome(
             id=uuid.uuid4().hex,
             photos=tuple(summary(photo) for photo in photos),
             answers=answers,
             consensus=agreed,
-            rung=rung(answers),
+            rung=step,
             degraded=() if self.shared.available() else ("redis",),
             trace=trace.stages(),
         )
@@ -100,19 +122,11 @@ class Pipeline:
             late = errors.DeadlineExceeded(deadline.budget_s)
             return _failure(provider, late, deadline.budget_s * 1e3)
 
-    def _ask(
-        self,
-        provider: Provider,
-        observation: Observation,
-        deadline: Deadline,
-        trace: Trace,
-        *,
-        fresh: bool,
-    ) -> Answer:
+    def _ask(self, provider: Provider, question: Question, trace: Trace) -> Answer:
         began = time.perf_counter()
         with trace.stage(provider.name) as note:
             try:
-                cached = self._cached(provider, observation, deadline, fresh=fresh)
+                cached = self._cached(provider, question)
                 reply = _REPLY.validate_python(cached.value)
             except errors.RemoteError as error:
                 note.text = str(error)
@@ -127,31 +141,32 @@ class Pipeline:
                 return _failure(provider, unread, _ms_since(began))
             return _answer(provider, reply, cached, _ms_since(began), note)
 
-    def _cached(
-        self, provider: Provider, observation: Observation, deadline: Deadline, *, fresh: bool
-    ) -> Cached:
-        cache = self.local if provider.name in LOCAL else self.shared
-
+    def _cached(self, provider: Provider, question: Question) -> Cached:
+        key = cache_key(provider, question.observation)
+        deadline, fresh = question.deadline, question.fresh
         # A call whose lease is lost is broken off at its next look at the clock.
         bounded = replace(deadline, cancelled=lease_lost)
+        guards = self.guards.get(provider.name)
+        called_by: list[int] = []
 
-        def compute() -> Reply:
-            return self._call(provider, observation, bounded)
+        def identify() -> Reply:
+            called_by.append(threading.get_ident())
+            return provider.identify(question.observation, bounded)
 
-        return cache.get(cache_key(provider, observation), compute, deadline, fresh=fresh)
-
-    def _call(self, provider: Provider, observation: Observation, deadline: Deadline) -> Reply:
-        breaker = self.breakers.get(provider.name)
-        if breaker is None:
-            return provider.identify(observation, deadline)
-        try:
-            return breaker.call(provider.identify, observation, deadline)
-        except CircuitBreakerError:
-            raise errors.ProviderUnavailable(
-                provider.name,
-                "breaker_open",
-                "The service failed several times in a row and is left alone for a minute.",
-            ) from None
+        if guards is None:
+            cache = self.local if provider.name in LOCAL else self.shared
+            return cache.get(key, identify, deadline, fresh=fresh)
+        cached = self.shared.get(
+            key,
+            lambda: guards.call(identify, bounded, question.user),
+            deadline,
+            fresh=fresh,
+            prefer_stale=guards.refuses(),
+        )
+        # A refresh behind this caller runs in another thread: its own answer cost nothing.
+        if threading.get_ident() not in called_by:
+            self.credits.add(provider.name, "saved")
+        return cached
 
 
 def reply_kind(reply: object) -> Kind | None:
@@ -188,20 +203,6 @@ def summary(photo: Photo) -> PhotoSummary:
     return PhotoSummary(
         photo.sha256, photo.width, photo.height, photo.source_format, photo.stripped
     )
-
-
-def rung(answers: Sequence[Answer]) -> Rung:
-    """Return the lowest step of the fallback ladder that this outcome had to stand on."""
-    heard = [answer for answer in answers if answer.status in {"ok", "no_match", "not_a_plant"}]
-    services = [answer for answer in answers if answer.provider not in LOCAL]
-    answered = [answer for answer in heard if answer.provider not in LOCAL]
-    if not heard:
-        return "none"
-    if not answered:
-        return "offline"
-    if any(answer.source == "stale" for answer in answered):
-        return "stale"
-    return "fresh" if len(answered) == len(services) else "other"
 
 
 def _answer(

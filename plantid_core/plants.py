@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol, TypedDict
+from typing import TYPE_CHECKING, Literal, Protocol, TypedDict, runtime_checkable
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Iterable
 
     from plantid_core.deadline import Deadline
 
@@ -17,6 +18,11 @@ ReplyStatus = Literal["ok", "no_match", "not_a_plant"]
 AnswerStatus = Literal["ok", "no_match", "not_a_plant", "unavailable", "quota", "rejected"]
 Source = Literal["upstream", "near", "redis", "stale", "local"]
 Rung = Literal["fresh", "stale", "other", "offline", "none"]
+
+# Providers that run on this machine: nothing is sent, nothing is charged.
+LOCAL = frozenset({"offline", "herbarium"})
+
+_RETRY_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +141,14 @@ class Provider(Protocol):
         """Return what the provider says; raises `ProviderError`."""
 
 
+@runtime_checkable
+class Metered(Protocol):
+    """A provider that can be asked what is left, at no cost."""
+
+    def remaining(self, deadline: Deadline) -> int | None:
+        """Return how many requests are left, None where there is no limit; raises `ProviderError`."""
+
+
 class AnswerError(TypedDict):
     """Why a provider gave no answer."""
 
@@ -174,6 +188,12 @@ class Answer:
             "project": self.project,
             "error": self.error,
         }
+
+
+def earliest_retry_s(answers: Iterable[Answer]) -> float:
+    """Return the least of the waits that failed answers tell, a minute where none does."""
+    waits = [answer.error["retry_after_s"] for answer in answers if answer.error]
+    return min((wait for wait in waits if wait), default=_RETRY_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +251,11 @@ class Outcome:
     def sandbox(self) -> bool:
         """Tell whether any answer came from an emulator."""
         return any(answer.sandbox for answer in self.answers)
+
+    @property
+    def retry_after_s(self) -> float:
+        """Return the seconds until the first silent provider may answer; a minute if none told."""
+        return earliest_retry_s(self.answers)
 
     def to_dict(self) -> dict[str, object]:
         """Return the JSON that the API and ``plantid identify --json`` give."""

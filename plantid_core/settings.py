@@ -108,6 +108,23 @@ class Settings(BaseSettings):
     redis_max_connections: int = Field(default=50, ge=1)
     redis_health_check_interval_s: int = Field(default=15, ge=0)
 
+    bulkhead_size: int = Field(default=8, ge=1)
+    bulkhead_queue: int = Field(default=16, ge=0)
+    retry_attempts: int = Field(default=2, ge=1, le=5)
+    retry_budget: float = Field(default=0.1, ge=0, le=1)
+    quota_plant_id_per_day: int | None = Field(default=None, ge=0)
+    quota_plantnet_per_day: int | None = Field(default=None, ge=0)
+    quota_user_per_minute: int | None = Field(default=None, ge=1)
+    breaker_fail_max: int = Field(default=5, ge=1)
+    breaker_reset_s: float = Field(default=60.0, gt=0)
+    breaker_failure_rate: float = Field(default=0.5, gt=0, le=1)
+    breaker_slow_call_s: float = Field(default=15.0, gt=0)
+    breaker_slow_rate: float = Field(default=0.5, gt=0, le=1)
+    breaker_window_s: float = Field(default=60.0, gt=0)
+    breaker_minimum_calls: int = Field(default=10, ge=1)
+    breaker_open_max_s: float = Field(default=600.0, gt=0)
+    alert_webhook: SecretStr | None = None
+
     soft_ttl_s: float = Field(default=1800.0, gt=0)
     hard_ttl_s: float = Field(default=86400.0, gt=0)
     negative_ttl_s: float = Field(default=600.0, gt=0)
@@ -141,6 +158,13 @@ class Settings(BaseSettings):
     def _absolute(cls, path: Path) -> Path:
         return path.expanduser().absolute()
 
+    @field_validator("alert_webhook")
+    @classmethod
+    def _webhook_is_http(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None:
+            cls._http_url(url.get_secret_value())
+        return url
+
     @field_validator("plant_id_api_key", "plantnet_api_key", "secret_key")
     @classmethod
     def _empty_is_unset(cls, secret: SecretStr | None) -> SecretStr | None:
@@ -151,6 +175,8 @@ class Settings(BaseSettings):
         faults = []
         if self.hard_ttl_s < self.soft_ttl_s:
             faults.append("PLANTID_HARD_TTL_S must not be below PLANTID_SOFT_TTL_S")
+        if self.breaker_open_max_s < self.breaker_reset_s:
+            faults.append("PLANTID_BREAKER_OPEN_MAX_S must not be below PLANTID_BREAKER_RESET_S")
         if self.environment == "production":
             faults += self._production_faults()
         if faults:

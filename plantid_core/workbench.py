@@ -6,22 +6,24 @@ import importlib.util
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, cast
-from urllib.parse import urlsplit
 
+from plantid_core import credits as spending
 from plantid_core import parts
 from plantid_core.admission import Admission
 from plantid_core.deadline import Deadline
+from plantid_core.disclosure import ProviderInfo, describe
 from plantid_core.errors import (
     ConfigurationError,
     DeadlineExceeded,
     PlantIDError,
     ProviderError,
 )
-from plantid_core.pipeline import LOCAL, Pipeline, pictures, reply_kind
-from plantid_core.plants import ORGANS, Observation, Organ
+from plantid_core.guards import in_fair_time
+from plantid_core.pipeline import Pipeline, pictures, reply_kind
+from plantid_core.plants import LOCAL, ORGANS, Observation, Organ
 from plantid_core.resilience.breaker import Breaker
 from plantid_core.resilience.cache import Cache
 from plantid_core.resilience.counters import expose
@@ -39,26 +41,17 @@ if TYPE_CHECKING:
 
     import redis
 
+    from plantid_core.credits import Spending
     from plantid_core.parts import Closable
     from plantid_core.plants import Outcome, Place, Provider
     from plantid_core.providers.plantnet import PlantNet, Project
+    from plantid_core.resilience.quota import QuotaState
     from plantid_core.upload import Photo, Prefill
 
 MOST_PHOTOS = 5
 
 _WORKERS = 24
 _PROJECT_DEADLINE_S = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class ProviderInfo:
-    """What a person should know of a provider; ``sends`` says what leaves the machine, to whom."""
-
-    name: str
-    title: str
-    sandbox: bool
-    host: str
-    sends: str
 
 
 class Readiness(TypedDict):
@@ -69,6 +62,9 @@ class Readiness(TypedDict):
     degraded: list[str]
     providers: dict[str, str]
     counters: dict[str, int]
+    credits: dict[str, Spending]
+    quotas: dict[str, QuotaState]
+    bulkheads: dict[str, dict[str, int]]
 
 
 class Workbench:
@@ -81,22 +77,42 @@ class Workbench:
         self._providers = {provider.name: provider for provider in providers}
         self._stack = ExitStack()
         policy = parts.policy(settings)
+        address = None if redis_client is None else Address.of(redis_client)
         self.cache = Cache(
-            None if redis_client is None else Address.of(redis_client),
+            address,
             policy,
             timeouts=Timeouts(settings.redis_connect_timeout_s, settings.redis_socket_timeout_s),
             max_connections=settings.redis_max_connections,
             kind_of=reply_kind,
         )
         expose(self.cache.counters)
-        self.breakers = {name: Breaker(name) for name in self._providers if name not in LOCAL}
+        self.breakers = {
+            name: Breaker(
+                name,
+                fail_max=settings.breaker_fail_max,
+                reset_timeout=settings.breaker_reset_s,
+                classify=in_fair_time(settings.breaker_slow_call_s),
+            )
+            for name in self._providers
+            if name not in LOCAL
+        }
         self._stack.callback(self.cache.close)
         local = Cache(None, policy, kind_of=reply_kind)
         self._stack.callback(local.close)
         self.admission = Admission()
-        executor = ThreadPoolExecutor(_WORKERS, thread_name_prefix="provider")
-        self._stack.callback(executor.shutdown, wait=False, cancel_futures=True)
-        self._pipeline = Pipeline(self.cache, local, executor, self.breakers)
+        executors = {
+            name: ThreadPoolExecutor(_WORKERS, f"provider-{name}") for name in self._providers
+        }
+        for executor in executors.values():
+            self._stack.callback(executor.shutdown, wait=False, cancel_futures=True)
+        self.quota = parts.make_quota(settings, providers, address)
+        self._stack.callback(self.quota.close)
+        self.credits = spending.Credits()
+        spending.expose(self.credits)
+        self._guards = parts.make_guards(
+            settings, providers, self.breakers, self.quota, self.credits
+        )
+        self._pipeline = Pipeline(self.cache, local, executors, self._guards, self.credits)
 
     def __enter__(self) -> Self:
         return self
@@ -106,6 +122,8 @@ class Workbench:
 
     def close(self) -> None:
         """Let go of every part; the servers started for this workbench end with their last user."""
+        for guards in self._guards.values():
+            guards.allowance.close()
         self._stack.close()
 
     def own(self, *owned: Closable) -> None:
@@ -124,12 +142,14 @@ class Workbench:
         language: str = "en",
         fresh: bool = False,
         deadline_s: float | None = None,
+        user: str = "local",
     ) -> Outcome:
         """Return what every provider says of one plant.
 
         ``organs`` has one entry a photo (None: auto), ``providers`` names from `providers()` (None:
-        all), ``fresh`` asks the services anew. Raises `UploadRejected` for the first file that is
-        refused; a service that fails is an entry of the answers.
+        all), ``fresh`` asks the services anew, ``user`` is whose calls are counted. Raises
+        `UploadRejected` for the first file that is refused; a service that fails is an entry of the
+        answers.
         """
         deadline = Deadline.after(deadline_s or self.settings.request_deadline_s)
         trace = Trace()
@@ -138,7 +158,9 @@ class Workbench:
         shown = _organs(organs, len(admitted))
         observation = Observation(pictures(admitted, shown), place, date, language)
         chosen = self._chosen(providers)
-        return self._pipeline.identify(admitted, observation, chosen, deadline, trace, fresh=fresh)
+        return self._pipeline.identify(
+            admitted, observation, chosen, deadline, trace, fresh=fresh, user=user
+        )
 
     def admit(self, upload: Upload) -> Photo:
         """Return the sanitised photo; raises `UploadRejected`."""
@@ -153,7 +175,7 @@ class Workbench:
 
     def providers(self) -> tuple[ProviderInfo, ...]:
         """Return every provider that can be asked, in the order of the columns."""
-        return tuple(self._info(provider) for provider in self._providers.values())
+        return tuple(describe(provider, self.settings) for provider in self._providers.values())
 
     def project_for(self, place: Place) -> Project | None:
         """Return the flora that Pl@ntNet would be asked for at a place; None if it cannot tell."""
@@ -178,6 +200,11 @@ class Workbench:
                 for name, provider in self._providers.items()
             },
             "counters": {"decoded": self.admission.decoded, **self._cache_counts()},
+            "credits": {name: self.credits.of(name) for name in self._guards},
+            "quotas": {name: self.quota.state(name) for name in self._guards},
+            "bulkheads": {
+                name: asdict(guards.bulkhead.use()) for name, guards in self._guards.items()
+            },
         }
 
     def _cache_counts(self) -> dict[str, int]:
@@ -197,28 +224,6 @@ class Workbench:
             known = ", ".join(self._providers)
             raise PlantIDError(f"There is no provider called {unknown[0]!r}. Known: {known}.")
         return [self._providers[name] for name in dict.fromkeys(names)]
-
-    def _info(self, provider: Provider) -> ProviderInfo:
-        if provider.name == "offline":
-            sends = "The offline model runs on this machine; nothing is sent."
-            return ProviderInfo("offline", "Offline model", sandbox=False, host="", sends=sends)
-        real = (
-            self.settings.plant_id_url
-            if provider.name == "plant_id"
-            else self.settings.plantnet_url
-        )
-        title = "Plant.id" if provider.name == "plant_id" else "Pl@ntNet"
-        if provider.sandbox:
-            sends = f"{title} is answered by a sandbox on this machine; nothing is sent."
-            return ProviderInfo(provider.name, title, sandbox=True, host="127.0.0.1", sends=sends)
-        host = urlsplit(real).hostname or real
-        more = (
-            "place, date and language"
-            if provider.name == "plant_id"
-            else "organs, language and the place to about 1 km"
-        )
-        sends = f"{title} ({host}) receives the cleaned photos, {more}; never the file itself."
-        return ProviderInfo(provider.name, title, sandbox=False, host=host, sends=sends)
 
 
 def _require_count(count: int) -> None:

@@ -75,3 +75,36 @@ def test_settings_are_frozen() -> None:
 
     with pytest.raises(ValueError, match="frozen"):
         settings.port = 1  # type: ignore[misc]
+
+
+def test_the_guards_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Quotas have no bound unless set; the alert's address is a secret."""
+    monkeypatch.setenv("PLANTID_QUOTA_PLANT_ID_PER_DAY", "200")
+    monkeypatch.setenv("PLANTID_BREAKER_FAIL_MAX", "3")
+    monkeypatch.setenv("PLANTID_ALERT_WEBHOOK", "https://hooks.example/planted-secret")
+
+    settings = load_settings()
+
+    assert (settings.quota_plant_id_per_day, settings.quota_plantnet_per_day) == (200, None)
+    assert (settings.breaker_fail_max, settings.bulkhead_size) == (3, 8)
+    assert settings.alert_webhook is not None
+    assert "planted-secret" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PLANTID_RETRY_BUDGET", "1.5"),
+        ("PLANTID_BULKHEAD_SIZE", "0"),
+        ("PLANTID_BREAKER_OPEN_MAX_S", "10"),
+        ("PLANTID_ALERT_WEBHOOK", "ftp://example.org"),
+    ],
+)
+def test_guards_that_cannot_work_are_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """A bound that makes no sense is named."""
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(ConfigurationError, match=name):
+        load_settings()

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from PIL import Image
+from processes import until
 
 from plantid_core import open_workbench
 from plantid_core.errors import PlantIDError, UploadRejected
+from plantid_core.ladder import stand_in
 from plantid_core.plants import Place
 from plantid_core.settings import load_settings
 from plantid_core.upload import Upload
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from plantid_core import Workbench
@@ -180,7 +185,7 @@ def test_it_answers_without_redis_and_recovers(
     tmp_path: Path, model_cache: Path, sandbox: SandboxServer, flower: bytes
 ) -> None:
     """With the store dead and its watchdog stopped, answers go on; then the badge goes."""
-    from processes import servers, until, watchdogs
+    from processes import servers, watchdogs
 
     (tmp_path / "models").symlink_to(model_cache / "models")
     settings = load_settings(data_dir=tmp_path, sandbox_url=sandbox.url)
@@ -265,3 +270,225 @@ def test_one_callers_haste_is_not_anothers_failure(
 
     assert answer(hasty.result(), "plantnet").status == "unavailable"
     assert answer(patient.result(), "plantnet").status == "ok"
+
+
+def other_photo(seed: int) -> Upload:
+    """Return a photo that no test has sent before."""
+    import io
+
+    buffer = io.BytesIO()
+    noise = np.random.default_rng(seed).integers(0, 256, (256, 256, 3), np.uint8)
+    Image.fromarray(noise).save(buffer, "JPEG")
+    return Upload(buffer.getvalue(), "noise.jpg")
+
+
+@pytest.fixture
+def open_with(
+    tmp_path: Path, model_cache: Path, sandbox: SandboxServer
+) -> Iterator[Callable[..., Workbench]]:
+    """Return an opener of workbenches with settings of the test's own, all on one store."""
+    (tmp_path / "models").symlink_to(model_cache / "models")
+    with ExitStack() as stack:
+
+        def opened(**settings: object) -> Workbench:
+            chosen = load_settings(data_dir=tmp_path, sandbox_url=sandbox.url, **settings)
+            return stack.enter_context(open_workbench(chosen))
+
+        yield opened
+
+
+def test_a_service_left_alone_is_asked_again_at_once_when_it_may(
+    open_with: Callable[..., Workbench], sandbox: SandboxServer, flower: bytes
+) -> None:
+    """An open breaker refuses without a call, says until when, costs nothing, and is not remembered."""
+    workbench = open_with(quota_user_per_minute=1)
+    workbench.breakers["plantnet"].open()
+    refused = answer(workbench.identify([Upload(flower, "flower.jpg")]), "plantnet")
+    assert sandbox.calls("plantnet", PLANTNET) == {}
+    workbench.breakers["plantnet"].close()
+
+    asked = answer(workbench.identify([Upload(flower, "flower.jpg")]), "plantnet")
+
+    assert refused.status == "unavailable"
+    assert refused.error is not None
+    assert refused.error["code"] == "breaker_open"
+    assert 0 < (refused.error["retry_after_s"] or 0) <= 90
+    assert "asked again in" in refused.error["message"]
+    assert (asked.status, asked.source) == ("ok", "upstream")
+
+
+def test_a_stale_answer_stands_in_for_a_service_left_alone(
+    open_with: Callable[..., Workbench], sandbox: SandboxServer, flower: bytes
+) -> None:
+    """It is served at once, saves a credit, and the page can say who stands in."""
+    workbench = open_with(soft_ttl_s=0.2, ttl_jitter=0, early_beta=0)
+    workbench.identify([Upload(flower, "flower.jpg")])
+    time.sleep(0.3)
+    workbench.breakers["plantnet"].open()
+
+    outcome = workbench.identify([Upload(flower, "flower.jpg")])
+
+    assert answer(outcome, "plantnet").source == "stale"
+    assert outcome.rung == "stale"
+    assert [stage.note for stage in outcome.trace if stage.stage == "plantnet"] == ["ok (stale)"]
+    assert stand_in(outcome).startswith("Pl@ntNet did not answer: an earlier answer stands in")
+    assert sandbox.calls("plantnet", PLANTNET) == {"200": 1}
+    assert workbench.credits.of("plantnet") == {"spent": 1, "saved": 1}
+
+
+def test_a_days_quota_is_kept_and_failures_are_given_back(
+    open_with: Callable[..., Workbench], sandbox: SandboxServer
+) -> None:
+    """One request a day: a failed one does not use it up, a good one does."""
+    workbench = open_with(quota_plantnet_per_day=1, error_ttl_s=0)
+    sandbox.faults(service="plantnet", errors=[{"status": 500, "rate": 1}])
+    workbench.identify([other_photo(1)])
+    assert workbench.readiness()["quotas"]["plantnet"]["used"] == 0
+    sandbox.faults(service="plantnet")
+    workbench.identify([other_photo(1)])
+
+    outcome = workbench.identify([other_photo(2)])
+
+    refused = answer(outcome, "plantnet")
+    assert refused.status == "quota"
+    assert refused.error is not None
+    assert refused.error["retry_after_s"]
+    assert sum(sandbox.calls("plantnet", PLANTNET).values()) == 2
+    quota = workbench.readiness()["quotas"]["plantnet"]
+    assert (quota["limit"], quota["used"], quota["remaining"]) == (1, 1, 0)
+
+
+def test_what_a_service_says_of_its_quota_is_noted(
+    open_with: Callable[..., Workbench], sandbox: SandboxServer, flower: bytes
+) -> None:
+    """A 429 is none left, for as long as it says, in every process."""
+    workbench, other = open_with(), open_with()
+    sandbox.faults(service="plant_id", errors=[{"status": 429, "rate": 1, "retry_after_s": 30}])
+    workbench.identify([Upload(flower, "flower.jpg")], providers=["plant_id"])
+    sandbox.faults(service="plant_id")
+
+    outcome = other.identify([other_photo(3)], providers=["plant_id"])
+
+    assert answer(outcome, "plant_id").error is not None
+    assert other.quota.remaining("plant_id") == 0
+    assert outcome.rung == "none"
+    assert 20 < outcome.retry_after_s <= 90
+    assert sandbox.calls("plant_id", PLANT_ID) == {"429": 1}
+
+
+def test_a_users_minute_is_bounded_where_it_is_set(open_with: Callable[..., Workbench]) -> None:
+    """The second call of one user is refused, another user's is not."""
+    workbench = open_with(quota_user_per_minute=1)
+    workbench.identify([other_photo(4)], providers=["plantnet"], user="ada")
+
+    ada = workbench.identify([other_photo(5)], providers=["plantnet"], user="ada")
+    bob = workbench.identify([other_photo(5)], providers=["plantnet"], user="bob")
+
+    assert answer(ada, "plantnet").status == "quota"
+    assert answer(bob, "plantnet").status == "no_match"
+
+
+def test_a_full_bulkhead_sheds(open_with: Callable[..., Workbench], sandbox: SandboxServer) -> None:
+    """With one slot and no queue, the second of two slow calls is told so at once."""
+    workbench = open_with(bulkhead_size=1, bulkhead_queue=0)
+    sandbox.faults(service="plantnet", latency_ms={"p50": 1500, "p99": 1500})
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(workbench.identify, [other_photo(6)], providers=["plantnet"])
+        assert until(lambda: workbench.readiness()["bulkheads"]["plantnet"]["in_use"] == 1)
+
+        shed = answer(workbench.identify([other_photo(7)], providers=["plantnet"]), "plantnet")
+
+    assert shed.error is not None
+    assert (shed.error["code"], shed.error["retry_after_s"]) == ("bulkhead_full", 1.0)
+    assert answer(slow.result(), "plantnet").status == "no_match"
+    assert workbench.readiness()["bulkheads"]["plantnet"]["shed"] == 1
+    assert workbench.readiness()["quotas"]["plantnet"]["used"] == 1
+
+
+@pytest.mark.parametrize(("status", "calls"), [(502, 2), (504, 2), (500, 1), (503, 1)])
+def test_only_what_cannot_have_been_counted_is_sent_again(
+    open_with: Callable[..., Workbench],
+    sandbox: SandboxServer,
+    flower: bytes,
+    status: int,
+    calls: int,
+) -> None:
+    """A gateway's answer is worth a second call, the service's own failure is not."""
+    workbench = open_with(retry_budget=1)
+    sandbox.faults(service="plantnet", errors=[{"status": status, "rate": 1}])
+
+    outcome = workbench.identify([Upload(flower, "flower.jpg")], providers=["plantnet"])
+
+    assert answer(outcome, "plantnet").status == "unavailable"
+    assert sandbox.calls("plantnet", PLANTNET) == {str(status): calls}
+
+
+def test_credits_are_spent_once_and_saved_ever_after(
+    workbench: Workbench, sandbox: SandboxServer, flower: bytes
+) -> None:
+    """Of ten who ask at once one pays; later ones save; failures and the offline model do neither."""
+    gate = threading.Barrier(10)
+
+    def send(_: int) -> None:
+        gate.wait()
+        workbench.identify([Upload(flower, "flower.jpg")])
+
+    with ThreadPoolExecutor(10) as pool:
+        list(pool.map(send, range(10)))
+    sandbox.faults(service="plantnet", errors=[{"status": 500, "rate": 1}])
+    workbench.identify([other_photo(8)])
+
+    assert workbench.readiness()["credits"] == {
+        "plant_id": {"spent": 2, "saved": 9},
+        "plantnet": {"spent": 1, "saved": 9},
+    }
+
+
+def test_plant_ids_own_count_is_asked_for_behind_and_shown(workbench: Workbench) -> None:
+    """The first answer cannot know it; a later one shows it; a kept one keeps what it had."""
+    first = answer(workbench.identify([other_photo(9)]), "plant_id")
+    assert until(lambda: workbench.quota.remaining("plant_id") is not None)
+
+    second = answer(workbench.identify([other_photo(10)]), "plant_id")
+    kept = answer(workbench.identify([other_photo(9)]), "plant_id")
+
+    assert (first.remaining, kept.remaining) == (None, None)
+    assert second.remaining == workbench.readiness()["quotas"]["plant_id"]["remaining"]
+    assert second.remaining is not None
+
+
+def test_when_nobody_answers_the_verdict_says_when_to_try_again(
+    workbench: Workbench, sandbox: SandboxServer, flower: bytes
+) -> None:
+    """The last rung is a time to come back at: the earliest that any of the silent named."""
+    sandbox.faults(service="plant_id", errors=[{"status": 503, "rate": 1, "retry_after_s": 900}])
+    sandbox.faults(service="plantnet", errors=[{"status": 503, "rate": 1, "retry_after_s": 300}])
+
+    outcome = workbench.identify([Upload(flower, "flower.jpg")], providers=["plant_id", "plantnet"])
+
+    assert outcome.rung == "none"
+    assert outcome.retry_after_s == 300
+    assert re.fullmatch(
+        r"No provider could answer\. Try again after \d\d:\d\d\.", outcome.consensus.abstained or ""
+    )
+
+
+def test_a_stuck_service_starves_no_other(
+    open_with: Callable[..., Workbench], sandbox: SandboxServer, flower: bytes
+) -> None:
+    """With every thread of one service held, the others still answer."""
+    workbench = open_with(bulkhead_queue=100)
+    sandbox.faults(service="plant_id", latency_ms={"p50": 5000, "p99": 5000})
+    with ThreadPoolExecutor(30) as pool:
+        held = [
+            pool.submit(
+                workbench.identify, [other_photo(100 + n)], providers=["plant_id"], deadline_s=7
+            )
+            for n in range(30)
+        ]
+        assert until(lambda: workbench.readiness()["bulkheads"]["plant_id"]["waiting"] >= 16)
+
+        outcome = workbench.identify([Upload(flower, "flower.jpg")], providers=["plantnet"])
+
+        assert answer(outcome, "plantnet").status == "ok"
+        assert sum(one.done() for one in held) == 0

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from plantid_core.ladder import stand_in
 from plantid_core.palette import COLOURS, TITLES, percent
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ def show(outcome: Outcome) -> None:
             f"Most likely [bold italic]{escape(first.scientific_name)}[/bold italic]"
             f" · named by {len(first.providers)} of {of}"
         )
+    if sentence := stand_in(outcome):
+        console.print(f"[dim]{escape(sentence)}[/dim]")
     console.print(Columns([_table(answer) for answer in outcome.answers]))
     if outcome.degraded:
         console.print(f"[yellow]Degraded: {', '.join(outcome.degraded)}[/yellow]")

@@ -1,23 +1,27 @@
 """One pooled HTTP session a service, with the rules every call to a paid service keeps.
 
 Redirects are refused (a key must not follow one), bodies are capped, slow ones are cut by the
-request's deadline, and the API key never reaches an error or a log.
+request's deadline, and the API key never reaches an error or a log: errors of the layers below are
+not chained to ours, since their texts hold whole addresses.
 """
 
 from __future__ import annotations
 
+import logging
 import math
+import re
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeAlias, TypedDict, cast
 
 import orjson
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError as TransportError
+from urllib3.exceptions import IncompleteRead, NewConnectionError, ReadTimeoutError
 
+from plantid_core.deadline import retry_after_s
 from plantid_core.errors import ProviderUnavailable
+from plantid_core.providers.cutoff import Adapter, cut_after
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,6 +32,10 @@ if TYPE_CHECKING:
 _MAX_BODY_BYTES = 8 * 1024 * 1024
 _CHUNK_BYTES = 64 * 1024
 _POOL = 32
+_MOST = 2**53
+# A gateway's own answers: the service behind it has not begun to answer.
+_GATEWAYS_OWN = {HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT}
+_SECRETS = re.compile(r"(api-key=)[^&\s]*")
 
 FilePart: TypeAlias = tuple[str, tuple[str, bytes, str]]
 
@@ -65,16 +73,7 @@ class Response:
     @property
     def retry_after_s(self) -> float | None:
         """Return Retry-After in seconds (RFC 9110, 10.2.3), None where absent or unreadable."""
-        value = self.headers.get("retry-after", "").strip()
-        if value.isdigit():
-            return float(value)
-        try:
-            moment = parsedate_to_datetime(value)
-        except ValueError:
-            return None
-        import datetime as dt
-
-        return max(0.0, (moment - dt.datetime.now(dt.UTC)).total_seconds())
+        return retry_after_s(self.headers.get("retry-after", ""))
 
 
 class Channel:
@@ -90,9 +89,10 @@ class Channel:
         self._timeouts = timeouts
         self._session = requests.Session()
         self._session.trust_env = not direct
-        adapter = HTTPAdapter(pool_connections=1, pool_maxsize=_POOL, max_retries=0)
+        adapter = Adapter(pool_connections=1, pool_maxsize=_POOL, max_retries=0)
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
+        logging.getLogger("urllib3.connectionpool").addFilter(_without_secrets)
 
     def close(self) -> None:
         """Close the pooled connections."""
@@ -103,27 +103,49 @@ class Channel:
 
         Raises `DeadlineExceeded` where the caller's own time has run out.
         """
+        answer = self._exchange(method, path, deadline, body)
+        if isinstance(answer, Response):
+            return answer
+        # Where the caller's own time ran out, that is what happened.
+        deadline.require()
+        raise answer
+
+    def _exchange(
+        self, method: str, path: str, deadline: Deadline, body: Body
+    ) -> Response | ProviderUnavailable:
+        """Return the error instead of raising it: inside an except clause it would be chained."""
         left = deadline.require()
         timeout = (min(self._timeouts.connect_s, left), min(self._timeouts.read_s, left))
         try:
-            with self._session.request(
-                method,
-                self._base_url + path,
-                timeout=timeout,
-                allow_redirects=False,
-                stream=True,
-                **body,
-            ) as response:
+            with (
+                cut_after(left),
+                self._session.request(
+                    method,
+                    self._base_url + path,
+                    timeout=timeout,
+                    allow_redirects=False,
+                    stream=True,
+                    **body,
+                ) as response,
+            ):
                 return self._read(response, deadline)
-        except requests.ConnectTimeout as error:
-            raise self._failed("connect_timeout", "did not accept a connection in time") from error
-        except requests.Timeout as error:
-            deadline.require()  # where the caller's own time ran out, that is what happened
-            raise self._failed("timeout", "did not answer in time") from error
-        except requests.exceptions.SSLError as error:
-            raise self._failed("tls", "could not prove its identity") from error
+        except requests.ConnectTimeout:
+            return self._failed(
+                "connect_timeout", "did not accept a connection in time", uncounted=True
+            )
+        except (requests.Timeout, ReadTimeoutError):
+            return self._failed("timeout", "did not answer in time")
+        except requests.exceptions.SSLError:
+            return self._failed("tls", "could not prove its identity")
         except (requests.RequestException, TransportError, OSError) as error:
-            raise self._failed("connection", "could not be reached") from error
+            return self._lost(error)
+
+    def _lost(self, error: Exception) -> ProviderUnavailable:
+        if _never_connected(error):
+            return self._failed("connect", "could not be reached", uncounted=True)
+        if any(isinstance(reason, IncompleteRead) for reason in error.args):
+            return self._failed("truncated", "broke off in the middle of its answer")
+        return self._failed("connection", "broke the connection off")
 
     def _read(self, response: requests.Response, deadline: Deadline) -> Response:
         if response.is_redirect:
@@ -136,6 +158,8 @@ class Channel:
                 raise self._failed("too_large", "sent an answer that is far too large")
             deadline.require()
             chunks.append(chunk)
+        # A connection that was cut at the deadline looks like one that has come to its end.
+        deadline.require()
         expected = response.headers.get("content-length", "")
         plain = "content-encoding" not in response.headers
         if plain and expected.isdigit() and size < int(expected):
@@ -143,8 +167,10 @@ class Channel:
         headers = {name.lower(): value for name, value in response.headers.items()}
         return Response(response.status_code, headers, b"".join(chunks))
 
-    def _failed(self, code: str, what: str) -> ProviderUnavailable:
-        return ProviderUnavailable(self._provider, code, f"The service {what}.")
+    def _failed(self, code: str, what: str, *, uncounted: bool = False) -> ProviderUnavailable:
+        return ProviderUnavailable(
+            self._provider, code, f"The service {what}.", uncounted=uncounted
+        )
 
     def redact(self, text: str) -> str:
         """Return the text without the API key."""
@@ -152,13 +178,17 @@ class Channel:
 
     def parse(self, response: Response) -> dict[str, object]:
         """Return the body as a JSON object; raises `ProviderUnavailable` where it is none."""
-        try:
-            parsed = orjson.loads(response.body)
-        except orjson.JSONDecodeError:
-            parsed = None
+        parsed = _json(response)
         if not isinstance(parsed, dict):
             raise self._failed("malformed", "answered something that is not the promised JSON")
         return cast("dict[str, object]", parsed)
+
+    def parse_list(self, response: Response) -> list[object]:
+        """Return the body as a JSON array; raises `ProviderUnavailable` where it is none."""
+        parsed = _json(response)
+        if not isinstance(parsed, list):
+            raise self._failed("malformed", "answered something that is not the promised JSON")
+        return cast("list[object]", parsed)
 
     def malformed(self) -> ProviderUnavailable:
         """Return the error for an answer whose JSON has another shape than promised."""
@@ -175,7 +205,40 @@ class Channel:
             f"http_{response.status}",
             f"The service answered {response.status} {phrase}.",
             retry_after_s=response.retry_after_s,
+            uncounted=response.status in _GATEWAYS_OWN,
         )
+
+
+def _json(response: Response) -> object:
+    """Return the body as JSON, None where it is none, or does not say that it is."""
+    if "json" not in response.headers.get("content-type", "").partition(";")[0].lower():
+        return None
+    try:
+        return cast("object", orjson.loads(response.body))
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _never_connected(error: Exception) -> bool:
+    """Tell a connection that was not made (refused, no such host) from one that was lost."""
+    if isinstance(error, requests.exceptions.ProxyError):
+        return True
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return isinstance(reason, NewConnectionError)
+
+
+def _without_secrets(record: logging.LogRecord) -> bool:
+    """Take keys out of the addresses that urllib3 logs at its debug level."""
+    text = record.getMessage()
+    if "api-key=" in text:
+        record.msg, record.args = _SECRETS.sub(r"\1[key]", text), ()
+    return True
+
+
+def count(value: object) -> int | None:
+    """Return a service's count, None where it is no number that one can count to."""
+    usable = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST
+    return cast("int", value) if usable else None
 
 
 def score(value: object) -> float:

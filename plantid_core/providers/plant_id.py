@@ -10,7 +10,7 @@ import orjson
 
 from plantid_core.errors import ProviderError, ProviderQuotaExceeded, ProviderRejected
 from plantid_core.plants import Care, ReferenceImage, Reply, Suggestion, Taxon
-from plantid_core.providers.http import Channel, Response, Timeouts, score
+from plantid_core.providers.http import Channel, Response, Timeouts, count, score
 
 if TYPE_CHECKING:
     from plantid_core.deadline import Deadline
@@ -80,7 +80,8 @@ class PlantId:
         try:
             windows = usage["remaining"]
             left = (windows["day"], windows["week"], windows["month"], windows["total"])
-            return min((count for count in left if count is not None), default=None)
+            known = [told for told in map(count, left) if told is not None]
+            return min(known, default=None)
         except (KeyError, TypeError) as error:
             raise self._channel.malformed() from error
 

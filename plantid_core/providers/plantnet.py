@@ -10,7 +10,7 @@ import orjson
 
 from plantid_core.errors import ProviderError, ProviderQuotaExceeded, ProviderRejected
 from plantid_core.plants import ReferenceImage, Reply, Suggestion, Taxon
-from plantid_core.providers.http import Channel, FilePart, Response, Timeouts, score
+from plantid_core.providers.http import Channel, FilePart, Response, Timeouts, count, score
 
 if TYPE_CHECKING:
     from plantid_core.deadline import Deadline
@@ -108,11 +108,11 @@ class PlantNet:
         )
         if response.status != HTTPStatus.OK:
             raise self._fault(response)
+        ranked = cast("list[wire.Project]", self._channel.parse_list(response))
         try:
-            ranked = cast("list[wire.Project]", orjson.loads(response.body))
             first = ranked[0]
             return Project(str(first["id"]), str(first.get("title") or first["id"]))
-        except (orjson.JSONDecodeError, LookupError, TypeError, AttributeError) as error:
+        except (LookupError, TypeError, AttributeError) as error:
             raise self._channel.malformed() from error
 
     def _fault(self, response: Response) -> ProviderError:
@@ -160,7 +160,7 @@ def _reply(identification: wire.Identification, project: Project | None) -> Repl
     return Reply(
         "ok" if suggestions else "no_match",
         suggestions,
-        remaining=identification.get("remainingIdentificationRequests"),
+        remaining=count(identification.get("remainingIdentificationRequests")),
         project=project.id if project else WORLD,
     )
 

@@ -27,7 +27,7 @@ from plantid_core.resilience.heartbeat import Heartbeat
 from plantid_core.resilience.link import Timeouts
 from plantid_core.resilience.near import Near
 from plantid_core.resilience.pool import PoolUse
-from plantid_core.resilience.protocol import Surroundings, is_own_affair, pursue, refresh
+from plantid_core.resilience.protocol import Surroundings, is_kept, is_own_affair, pursue, refresh
 from plantid_core.resilience.server import RedisServer
 from plantid_core.resilience.wake import Wake
 
@@ -36,9 +36,14 @@ if TYPE_CHECKING:
 
     from plantid_core.deadline import Deadline
     from plantid_core.resilience.driver import KindOf, Producer
-    from plantid_core.resilience.effects import Event
+    from plantid_core.resilience.effects import Event, Origin
     from plantid_core.resilience.link import Address
     from plantid_core.resilience.policy import Policy
+
+
+NEAR: Origin = "near"
+REDIS: Origin = "redis"
+STALE: Origin = "stale"
 
 
 class Kept:
@@ -112,20 +117,24 @@ class Cache:
         deadline: Deadline | None = None,
         *,
         fresh: bool = False,
+        prefer_stale: bool = False,
     ) -> Cached:
         """Return the cached value for ``key``, or have it computed once for all who ask.
 
         Raises what ``compute`` raised, in every caller that waited for it (`RemoteError` where that
         was in another process), and `DeadlineExceeded` in a caller whose own deadline passes while
-        it waits. ``fresh`` takes no value that was there before.
+        it waits. ``fresh`` takes no value that was there before. ``prefer_stale`` is for a caller who
+        knows that computing would fail: a stale value is returned at once, and nothing is refreshed.
         """
         kept = None if fresh else self.near.peek(key)
         if kept is not None:
             if time.monotonic() < kept.calm_until:
                 self._near_hit()
                 return Cached(kept.value, "near", max(0.0, time.time() - kept.envelope.stored))
-            if (found := self._from_near(key, kept, compute)) is not None:
+            if not prefer_stale and (found := self._from_near(key, kept, compute)) is not None:
                 return found
+        if prefer_stale and not fresh and (found := self._usable(key, kept)) is not None:
+            return found
         return self.seek(key, compute, deadline, kept, fresh=fresh)
 
     def _from_near(self, key: str, kept: Kept, compute: Producer) -> Cached | None:
@@ -143,6 +152,29 @@ class Cache:
             self._refresh_behind(key, compute, envelope)
             return Cached(kept.value, "stale", age)
         return None
+
+    def _usable(self, key: str, kept: Kept | None) -> Cached | None:
+        """Return the near value, or else the server's, where it is not past its hard expiry."""
+        envelope, origin = None if kept is None else kept.envelope, NEAR
+        if self._forked:
+            self._begin_anew()
+        if envelope is None or envelope.hard_expiry <= time.time():
+            blob = self._driver.read(key)
+            envelope = Envelope.unpack(blob) if isinstance(blob, bytes) else None
+            origin = REDIS
+        now = time.time()
+        if envelope is None or envelope.kind == "error" or envelope.hard_expiry <= now:
+            return None
+        if origin == REDIS:
+            self._keep(key, Landing(envelope, origin))
+        if now >= envelope.soft_expiry:
+            self.counters.add("stale")
+            origin = STALE
+        elif origin == NEAR:
+            self._near_hit()
+        else:
+            self.counters.add("negative" if envelope.kind == "negative" else "hit")
+        return Cached(envelope.value, origin, max(0.0, now - envelope.stored))
 
     def seek(
         self,
@@ -224,7 +256,7 @@ class Cache:
             # Those who wait may have more time than the one that led them.
             self._abandon(flown)
             return
-        if self.policy.error_ttl_s and isinstance(error, Exception):
+        if self.policy.error_ttl_s and isinstance(error, Exception) and is_kept(error):
             self._errors.put(flown.key, error)
         self._flights.land(flown.name, flown.flight, None, error)
 

@@ -7,13 +7,12 @@ that cannot be read speak against it. 429 and 503 may name a time in Retry-After
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 from plantid_core import errors
+from plantid_core.deadline import retry_after_s
 
 _LONGEST_WAIT_S = 86_400.0
 _AGAINST = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
@@ -69,17 +68,3 @@ def _by_status(error: Exception) -> Judgement:
     headers = getattr(response, "headers", None)
     named = headers.get("Retry-After") if isinstance(headers, Mapping) else None
     return _failure(retry_after_s(str(named)) if named and status in _MAY_NAME_A_TIME else None)
-
-
-def retry_after_s(value: str) -> float | None:
-    """Return a Retry-After header's seconds from now, None where it cannot be read."""
-    value = value.strip()
-    if value.isascii() and value.isdigit():
-        return float(value)
-    try:
-        moment = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=dt.UTC)
-    return max(0.0, (moment - dt.datetime.now(dt.UTC)).total_seconds())

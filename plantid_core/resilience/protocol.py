@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
-from plantid_core.errors import DeadlineExceeded, LeaseLost, RemoteError
+from plantid_core.errors import DeadlineExceeded, LeaseLost, RemoteError, UserQuotaExceeded
 from plantid_core.resilience.early import is_early
 from plantid_core.resilience.effects import (
     DOWN,
@@ -34,12 +34,18 @@ if TYPE_CHECKING:
     from plantid_core.resilience.lease import Lease
     from plantid_core.resilience.policy import Policy
 
-_OWN_AFFAIR = DeadlineExceeded.__name__
+_OWN_AFFAIRS = (DeadlineExceeded, UserQuotaExceeded)
+_OWN_AFFAIR_NAMES = {kind.__name__ for kind in _OWN_AFFAIRS}
 
 
 def is_own_affair(error: BaseException) -> bool:
-    """Tell whether an error is of this caller's making, and says nothing to others: its own deadline."""
-    return isinstance(error, DeadlineExceeded)
+    """Tell whether an error says nothing to other callers: a deadline or a quota of this one's own."""
+    return isinstance(error, _OWN_AFFAIRS)
+
+
+def is_kept(error: BaseException) -> bool:
+    """Tell whether an error is worth remembering: a refusal of our own is found out again for nothing."""
+    return not (is_own_affair(error) or getattr(error, "transient", False))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +158,7 @@ class _Pursuit:
         if envelope is None or envelope.fence <= self._known_fence():
             return None
         if envelope.kind == "error":
-            if error_fields(envelope)[0] == _OWN_AFFAIR:
+            if error_fields(envelope)[0] in _OWN_AFFAIR_NAMES:
                 return None
             return self._failed(lambda: _raise_told(envelope))
         if envelope.hard_expiry <= self._around.clock():
@@ -192,7 +198,7 @@ class _Pursuit:
 
     def _abort(self, lease: Lease, failed: Failed) -> Steps:
         now, keep = self._around.clock(), self._policy.error_ttl_s
-        if self._best is not None or is_own_affair(failed.error):
+        if self._best is not None or not is_kept(failed.error):
             # A stale value is worth more than a record of why there is no fresh one.
             keep = 0.0
         told = Envelope(

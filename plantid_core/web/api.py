@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
 
@@ -69,10 +70,16 @@ def _identify(workbench: Callable[[], Workbench]) -> Callable[[Request], Awaitab
                 language = str(form.get("language") or "en")
         except (ValueError, HTTPException) as error:
             return _unreadable(error)
+        user = request.client.host if request.client else "local"
         try:
             outcome = await run_in_threadpool(
                 lambda: workbench().identify(
-                    uploads, organs=organs, place=place, date=date, language=language
+                    uploads,
+                    organs=organs,
+                    place=place,
+                    date=date,
+                    language=language,
+                    user=user,
                 )
             )
         except UploadRejected as rejected:
@@ -81,7 +88,11 @@ def _identify(workbench: Callable[[], Workbench]) -> Callable[[Request], Awaitab
             return problem(504, str(late), limit=late.budget_s)
         except PlantIDError as error:
             return problem(400, str(error))
-        return JSONResponse(outcome.to_dict(), 503 if outcome.rung == "none" else 200)
+        if outcome.rung != "none":
+            return JSONResponse(outcome.to_dict())
+        return JSONResponse(
+            outcome.to_dict(), 503, {"Retry-After": str(math.ceil(outcome.retry_after_s))}
+        )
 
     return identify
 

@@ -5,6 +5,7 @@ Everything a service says is escaped before it becomes HTML.
 
 from __future__ import annotations
 
+import math
 from contextlib import contextmanager
 from html import escape
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from urllib.parse import quote, urlsplit
 
 import streamlit as st
 
+from plantid_core.ladder import stand_in
 from plantid_core.palette import COLOURS, NEUTRAL, TITLES, age, duration, percent
 
 if TYPE_CHECKING:
@@ -27,11 +29,8 @@ _SAID = {
         "Try a closer photo of a flower, a fruit or one leaf.",
     ),
     "not_a_plant": ("Sees no plant", "Try a photo in which the plant fills the picture."),
-    "unavailable": ("Did not answer", "The others' answers stand. Try again in a minute."),
-    "quota": (
-        "Has no requests left",
-        "The others' answers stand. Try again when its quota renews.",
-    ),
+    "unavailable": ("Did not answer", "Try again in {wait}."),
+    "quota": ("Has no requests left", "Try again in {wait}."),
     "rejected": ("Refused the request", "Check the service's API key in the settings."),
 }
 _SOURCES = {
@@ -64,7 +63,7 @@ def style() -> None:
 
 
 def badges(readiness: Readiness, outcome: Outcome | None) -> None:
-    """Draw, for the page's header, what is not as it should be: now, and in the outcome shown."""
+    """Draw, for the page's header, what is not as it should be, and what the cache has saved."""
     degraded = {*readiness["degraded"], *(outcome.degraded if outcome else ())}
     sandbox = "sandbox" in readiness["providers"].values() or bool(outcome and outcome.sandbox)
     oldest = max(
@@ -74,6 +73,8 @@ def badges(readiness: Readiness, outcome: Outcome | None) -> None:
     marks = ["cache off"] if "redis" in degraded else []
     marks += ["sandbox: no botany"] if sandbox else []
     marks += [f"stale, {age(oldest)} old"] if oldest else []
+    saved = sum(spending["saved"] for spending in readiness["credits"].values())
+    marks += [f"{saved} credit{'s' if saved > 1 else ''} saved"] if saved else []
     if marks:
         st.html("".join(f'<span class="pid-mark">{escape(mark)}</span>' for mark in marks))
 
@@ -95,6 +96,8 @@ def skeleton(providers: Sequence[str]) -> Iterator[None]:
 def show(outcome: Outcome) -> None:
     """Draw the verdict and the cards of an outcome."""
     _verdict(outcome)
+    if sentence := stand_in(outcome):
+        st.html(f'<div class="pid-small">{escape(sentence)}</div>')
     for column, answer in zip(st.columns(len(outcome.answers)), outcome.answers, strict=True):
         with column, st.container(border=True):
             _card(answer)
@@ -133,8 +136,8 @@ def _card(answer: Answer) -> None:
 def _no_names(answer: Answer) -> None:
     what, advice = _SAID[answer.status]
     detail = answer.error["message"] if answer.error else ""
-    if answer.error and (wait := answer.error["retry_after_s"]):
-        advice = f"The others' answers stand. Try again in {age(wait)}."
+    wait = answer.error["retry_after_s"] if answer.error else None
+    advice = advice.format(wait=age(math.ceil(wait)) if wait else "a minute")
     st.html(
         f'<p><b>{escape(what)}</b><br>{escape(advice)}</p><p class="pid-small">{escape(detail)}</p>'
     )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import signal
 import threading
 import time
 from typing import TYPE_CHECKING
 
 from callers import Held, in_threads
+from processes import in_child
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,23 +18,6 @@ if TYPE_CHECKING:
     MakeCache = Callable[..., Cache]
 
 LEASE_S = 0.6
-
-
-def in_child(work: Callable[[], object]) -> str:
-    """Return what ``work`` says in a forked child, which has ten seconds."""
-    reading, writing = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        signal.alarm(10)
-        try:
-            os.write(writing, repr(work()).encode())
-        finally:
-            os._exit(0)
-    os.close(writing)
-    with open(reading, "rb") as said:  # noqa: PTH123 - a descriptor has no path
-        text = said.read().decode()
-    os.waitpid(pid, 0)
-    return text
 
 
 def test_a_cache_works_on_in_a_forked_child(make_cache: MakeCache) -> None:

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import socket
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, cast
 
 import pytest
 import requests
+import uvicorn
+from starlette.applications import Starlette
+
+from plantid_core.web import api
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+    from plantid_core import Workbench
+    from plantid_core.plants import Outcome
+    from plantid_core.upload import Upload
+    from tests.conftest import SandboxServer
 
 
 def test_health_and_readiness(app_url: str) -> None:
@@ -111,3 +123,43 @@ def test_every_wrong_call_is_a_problem(app_url: str, method: str, path: str, sta
 
     assert response.status_code == status
     assert response.headers["content-type"] == "application/problem+json"
+
+
+@contextmanager
+def served(app: Starlette) -> Iterator[str]:
+    """Serve an app from a thread of this process."""
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=server.run, args=([listener],))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(20)
+
+
+def test_when_nobody_answers_the_caller_is_told_when_to_come_back(
+    workbench: Workbench, sandbox: SandboxServer, flower: bytes
+) -> None:
+    """A 503 carries the earliest Retry-After that a service named, and the same sentence as the page."""
+    for service, after in (("plant_id", 900), ("plantnet", 120)):
+        errors = [{"status": 503, "rate": 1, "retry_after_s": after}]
+        sandbox.faults(service=service, errors=errors)
+
+    class Services:
+        """The workbench without its offline model."""
+
+        def identify(self, photos: Sequence[Upload], **question: object) -> Outcome:
+            return workbench.identify(photos, providers=["plant_id", "plantnet"], **question)  # type: ignore[arg-type]
+
+    app = Starlette(routes=api.routes(lambda: cast("Workbench", Services())))
+    with served(app) as url:
+        response = requests.post(
+            f"{url}/api/v1/identify", files={"images": ("flower.jpg", flower)}, timeout=60
+        )
+
+    assert response.status_code == 503
+    assert response.headers["retry-after"] == "120"
+    assert response.json()["rung"] == "none"
+    assert "Try again after" in response.json()["consensus"]["abstained"]

@@ -157,3 +157,48 @@ def test_a_place_is_told_to_plantnet_only_where_it_is_asked(
 def test_the_header_says_what_is_off(page: AppTest) -> None:
     """Before any answer, the header tells that a sandbox would give it."""
     assert "sandbox: no botany" in " ".join(str(element.proto) for element in page.get("html"))
+
+
+def drawn(page: AppTest) -> str:
+    return " ".join(str(element.proto) for element in page.get("html"))
+
+
+def test_the_page_says_who_stands_in_and_when_to_try_again(
+    page: AppTest, sandbox: SandboxServer
+) -> None:
+    """A silent service is one sentence and one card, with the time it named itself."""
+    sandbox.faults(service="plantnet", errors=[{"status": 503, "rate": 1, "retry_after_s": 300}])
+    button(page, "Try the sample photo").click().run()  # type: ignore[attr-defined]
+
+    button(page, "Identify").click().run()  # type: ignore[attr-defined]
+
+    assert not page.exception
+    assert "Pl@ntNet did not answer: Plant.id and the offline model stand in." in drawn(page)
+    assert "Try again in 5 min." in drawn(page)
+    assert "saved" not in drawn(page)
+
+
+def test_the_page_says_what_the_cache_has_saved(page: AppTest) -> None:
+    """The second time the same photo costs nothing, and the header says so."""
+    button(page, "Try the sample photo").click().run()  # type: ignore[attr-defined]
+    button(page, "Identify").click().run()  # type: ignore[attr-defined]
+
+    button(page, "Identify").click().run()  # type: ignore[attr-defined]
+
+    assert "2 credits saved" in drawn(page)
+
+
+def test_when_nobody_answers_the_page_says_when_to_come_back(
+    page: AppTest, sandbox: SandboxServer
+) -> None:
+    """The verdict is a time, not an error."""
+    for service in ("plant_id", "plantnet"):
+        sandbox.faults(service=service, errors=[{"status": 500, "rate": 1}])
+    page.session_state["providers"] = ["plant_id", "plantnet"]
+    button(page, "Try the sample photo").click().run()  # type: ignore[attr-defined]
+
+    button(page, "Identify").click().run()  # type: ignore[attr-defined]
+
+    assert not page.exception
+    assert "No provider could answer. Try again after " in drawn(page)
+    assert "Try again in a minute." in drawn(page)

@@ -1,0 +1,67 @@
+"""The fallback ladder: fresh → stale → the other service → the offline model → none."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+from plantid_core.palette import TITLES, age
+from plantid_core.plants import LOCAL, Consensus
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from plantid_core.plants import Answer, Outcome, Rung
+
+_HEARD = {"ok", "no_match", "not_a_plant"}
+
+
+def rung(answers: Sequence[Answer]) -> Rung:
+    """Return the lowest step of the ladder that these answers had to stand on."""
+    heard = [answer for answer in answers if answer.status in _HEARD]
+    services = [answer for answer in answers if answer.provider not in LOCAL]
+    answered = [answer for answer in heard if answer.provider not in LOCAL]
+    if not heard:
+        return "none"
+    if not answered:
+        return "offline"
+    if any(answer.source == "stale" for answer in answered):
+        return "stale"
+    return "fresh" if len(answered) == len(services) else "other"
+
+
+def nobody(retry_after_s: float) -> Consensus:
+    """Return the verdict where no provider answered: when to try again, by this machine's clock."""
+    again = dt.datetime.now().astimezone() + dt.timedelta(seconds=retry_after_s)
+    if again.second or again.microsecond:
+        again += dt.timedelta(minutes=1)  # the minute that is told must not be too early
+    return Consensus(abstained=f"No provider could answer. Try again after {again:%H:%M}.")
+
+
+def stand_in(outcome: Outcome) -> str:
+    """Return the sentence that says who answered for whom; empty where nothing is to be said."""
+    services = [answer for answer in outcome.answers if answer.provider not in LOCAL]
+    silent = [_title(answer) for answer in services if answer.status not in _HEARD]
+    if outcome.rung == "stale":
+        stale = [answer for answer in services if answer.source == "stale"]
+        oldest = max(answer.age_s for answer in stale)
+        return (
+            f"{_list([_title(answer) for answer in stale])} did not answer:"
+            f" an earlier answer stands in (stale, {age(oldest)} old)."
+        )
+    if outcome.rung == "offline" and silent:
+        return f"{_list(silent)} did not answer: only the offline model did."
+    if outcome.rung == "other":
+        heard = [_title(answer) for answer in outcome.answers if answer.status in _HEARD]
+        verb = "stands in" if len(heard) == 1 else "stand in"
+        return f"{_list(silent)} did not answer: {_list(heard)} {verb}."
+    return ""
+
+
+def _title(answer: Answer) -> str:
+    title = TITLES.get(answer.provider, answer.provider)
+    return "the offline model" if answer.provider == "offline" else title
+
+
+def _list(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

@@ -1,0 +1,177 @@
+"""Stale values at once, for callers who know that upstream will not be called."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+from processes import in_child, until
+
+from plantid_core.errors import ProviderUnavailable, UserQuotaExceeded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import redis
+    from servers import Server
+
+    from plantid_core.resilience.cache import Cache
+
+    MakeCache = Callable[..., Cache]
+
+REFUSED = ProviderUnavailable("plantnet", "breaker_open", "left alone", transient=True)
+
+
+def never() -> object:
+    raise AssertionError("upstream was called")
+
+
+def refuse() -> object:
+    raise REFUSED
+
+
+def commands(client: redis.Redis) -> dict[str, int]:
+    """Return how often the server carried out each command but those of this test."""
+    stats = client.info("commandstats")
+    return {
+        name.removeprefix("cmdstat_"): entry["calls"]
+        for name, entry in stats.items()  # type: ignore[union-attr]
+        if not name.startswith(("cmdstat_info", "cmdstat_config"))
+    }
+
+
+def make_stale(cache: Cache, key: str = "key") -> None:
+    cache.get(key, lambda: "old")
+    time.sleep(0.15)
+
+
+def test_a_near_value_is_served_without_redis(make_cache: MakeCache, server: Server) -> None:
+    """Of a stale near value Redis hears nothing, and nothing is refreshed."""
+    cache, admin = make_cache(soft_ttl_s=0.1, stale_while_refreshing=False), server.client()
+    make_stale(cache)
+    before = commands(admin)
+
+    found = cache.get("key", never, prefer_stale=True)
+
+    assert (found.value, found.origin) == ("old", "stale")
+    assert found.age_s >= 0.1
+    assert cache.events()["stale"] == 1
+    assert commands(admin) == before
+
+
+def test_a_value_of_another_process_costs_one_get(make_cache: MakeCache, server: Server) -> None:
+    """Where no copy is near, one GET brings it: no script, no lease."""
+    maker = make_cache(soft_ttl_s=0.1)
+    cache, admin = make_cache(soft_ttl_s=0.1, stale_while_refreshing=False), server.client()
+    make_stale(maker)
+    before = commands(admin)
+
+    found = [cache.get("key", never, prefer_stale=True) for _ in range(3)]
+
+    assert {(one.value, one.origin) for one in found} == {("old", "stale")}
+    assert commands(admin) == {**before, "get": before["get"] + 1}
+
+
+def test_a_fresh_value_is_fresh(make_cache: MakeCache) -> None:
+    """What is not yet stale keeps its origin, near and from Redis."""
+    here, there = make_cache(), make_cache()
+    here.get("key", lambda: "new")
+
+    assert here.get("key", never, prefer_stale=True).origin == "near"
+    assert there.get("key", never, prefer_stale=True).origin == "redis"
+
+
+def test_what_is_gone_is_computed(make_cache: MakeCache) -> None:
+    """A value past its hard expiry is not served: the computation's own refusal is."""
+    cache = make_cache(soft_ttl_s=0.1, hard_ttl_s=0.1)
+    make_stale(cache)
+
+    with pytest.raises(ProviderUnavailable):
+        cache.get("key", refuse, prefer_stale=True)
+    assert cache.get("key", lambda: "new").value == "new"
+
+
+def test_a_fresh_request_takes_no_old_value(make_cache: MakeCache) -> None:
+    """Who asks for a new answer is told that there is none."""
+    cache = make_cache(soft_ttl_s=0.1)
+    make_stale(cache)
+
+    with pytest.raises(ProviderUnavailable):
+        cache.get("key", refuse, fresh=True, prefer_stale=True)
+
+
+def test_without_redis_the_near_value_serves(make_cache: MakeCache, server: Server) -> None:
+    """A dead Redis changes nothing of it."""
+    cache = make_cache(soft_ttl_s=0.1, stale_while_refreshing=False)
+    make_stale(cache)
+    server.kill()
+
+    assert cache.get("key", never, prefer_stale=True).origin == "stale"
+
+
+def test_a_refusal_of_our_own_is_not_remembered(make_cache: MakeCache) -> None:
+    """Neither here nor in another process: as soon as calls are allowed, one is made."""
+    here, there = make_cache(error_ttl_s=60), make_cache(error_ttl_s=60)
+    with pytest.raises(ProviderUnavailable):
+        here.get("key", refuse)
+    with pytest.raises(ProviderUnavailable):
+        there.get("key", refuse)
+
+    assert here.get("key", lambda: "new").value == "new"
+
+
+def test_a_forked_child_hears_of_newer_values(make_cache: MakeCache) -> None:
+    """What the child takes first in this way is replaced there as it is everywhere."""
+    cache = make_cache()
+    cache.get("key", lambda: "old")
+
+    def look_twice() -> tuple[object, object]:
+        first = cache.get("key", never, prefer_stale=True).value
+        assert until(lambda: cache.get("key", never, prefer_stale=True).value != first, 5)
+        return first, cache.get("key", never, prefer_stale=True).value
+
+    newer = threading.Timer(1, cache.get, ("key", lambda: "new"), {"fresh": True})
+    newer.start()
+    said = in_child(look_twice)
+    newer.join(10)
+
+    assert said == repr(("old", "new"))
+
+
+def test_one_users_used_up_quota_refuses_nobody_else(make_cache: MakeCache) -> None:
+    """Those who joined a caller's flight, or wait in another process, ask for themselves."""
+    here, there = make_cache(lease_s=0.6), make_cache(lease_s=0.6)
+    leads, goes_on = threading.Event(), threading.Event()
+
+    def refused() -> object:
+        leads.set()
+        goes_on.wait(5)
+        raise UserQuotaExceeded("plantnet", "quota", "your minute is used up", transient=True)
+
+    with ThreadPoolExecutor(3) as pool:
+        leader = pool.submit(here.get, "key", refused)
+        assert leads.wait(5)
+        joined = [pool.submit(cache.get, "key", lambda: "leaf") for cache in (here, there)]
+        time.sleep(0.2)
+        goes_on.set()
+
+        assert [one.result(10).value for one in joined] == ["leaf", "leaf"]
+        with pytest.raises(UserQuotaExceeded):
+            leader.result(10)
+
+
+def test_a_failure_of_the_service_is_remembered(make_cache: MakeCache) -> None:
+    """The rule for refusals is not one for failures."""
+    cache = make_cache(error_ttl_s=60)
+
+    def fail() -> object:
+        raise ProviderUnavailable("plantnet", "http_500", "failed")
+
+    with pytest.raises(ProviderUnavailable):
+        cache.get("key", fail)
+
+    with pytest.raises(ProviderUnavailable):
+        cache.get("key", never)
