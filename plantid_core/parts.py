@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from plantid_core.errors import StoreUnavailable
+from plantid_core.plants import LOCAL
 from plantid_core.resilience.policy import Policy
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from plantid_core.guards import Guards
     from plantid_core.plants import Provider
     from plantid_core.resilience.breaker import Breaker
+    from plantid_core.resilience.breaker_settings import BreakerSettings
     from plantid_core.resilience.link import Address
     from plantid_core.resilience.quota import Quota
     from plantid_core.settings import Settings
@@ -115,6 +117,46 @@ def make_quota(settings: Settings, providers: Sequence[Provider], address: Addre
         for provider in providers
     }
     return Quota(address, limits)
+
+
+def make_breakers(
+    settings: Settings,
+    providers: Sequence[Provider],
+    client: redis.Redis | None,
+    owned: list[Closable],
+) -> dict[str, Breaker]:
+    """Return the breaker of every service, shared by all processes on one Redis."""
+    from plantid_core.alarm import Webhook
+    from plantid_core.guards import in_fair_time
+    from plantid_core.resilience.breaker import Breaker
+
+    more: BreakerSettings = {
+        "failure_rate": settings.breaker_failure_rate,
+        "slow_rate": settings.breaker_slow_rate,
+        "slow_call_s": settings.breaker_slow_call_s,
+        "window_s": settings.breaker_window_s,
+        "minimum_calls": settings.breaker_minimum_calls,
+        "longest_open_s": settings.breaker_open_max_s,
+        "classify": in_fair_time(settings.breaker_slow_call_s),
+    }
+    if settings.alert_webhook is not None:
+        webhook = Webhook(settings.alert_webhook.get_secret_value())
+        owned.append(webhook)
+        more["alert"] = webhook
+
+    def breaker(provider: Provider) -> Breaker:
+        # The sandbox's trouble is not the service's, nor one endpoint's another's.
+        more["scope"] = provider.cache_scope
+        return Breaker(
+            provider.name,
+            client=client,
+            fail_max=settings.breaker_fail_max,
+            reset_timeout=settings.breaker_reset_s,
+            **more,
+        )
+
+    services = (provider for provider in providers if provider.name not in LOCAL)
+    return {provider.name: breaker(provider) for provider in services}
 
 
 def make_guards(

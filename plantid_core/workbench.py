@@ -21,10 +21,8 @@ from plantid_core.errors import (
     PlantIDError,
     ProviderError,
 )
-from plantid_core.guards import in_fair_time
 from plantid_core.pipeline import Pipeline, pictures, reply_kind
-from plantid_core.plants import LOCAL, ORGANS, Observation, Organ
-from plantid_core.resilience.breaker import Breaker
+from plantid_core.plants import ORGANS, Observation, Organ
 from plantid_core.resilience.cache import Cache
 from plantid_core.resilience.counters import expose
 from plantid_core.resilience.link import Address, Timeouts
@@ -45,6 +43,7 @@ if TYPE_CHECKING:
     from plantid_core.parts import Closable
     from plantid_core.plants import Outcome, Place, Provider
     from plantid_core.providers.plantnet import PlantNet, Project
+    from plantid_core.resilience.breaker_settings import BreakerReport, State
     from plantid_core.resilience.quota import QuotaState
     from plantid_core.upload import Photo, Prefill
 
@@ -60,6 +59,7 @@ class Readiness(TypedDict):
     ready: bool
     redis: str
     degraded: list[str]
+    breakers: dict[str, State]
     providers: dict[str, str]
     counters: dict[str, int]
     credits: dict[str, Spending]
@@ -86,16 +86,11 @@ class Workbench:
             kind_of=reply_kind,
         )
         expose(self.cache.counters)
-        self.breakers = {
-            name: Breaker(
-                name,
-                fail_max=settings.breaker_fail_max,
-                reset_timeout=settings.breaker_reset_s,
-                classify=in_fair_time(settings.breaker_slow_call_s),
-            )
-            for name in self._providers
-            if name not in LOCAL
-        }
+        owned: list[Closable] = []
+        self.breakers = parts.make_breakers(settings, providers, redis_client, owned)
+        self.own(*owned)
+        for breaker in self.breakers.values():
+            self._stack.callback(breaker.leave)
         self._stack.callback(self.cache.close)
         local = Cache(None, policy, kind_of=reply_kind)
         self._stack.callback(local.close)
@@ -191,10 +186,13 @@ class Workbench:
     def readiness(self) -> Readiness:
         """Return the state of what is depended on; ready as long as any provider can be asked."""
         answers = self.cache.probe()
+        states = {name: breaker.state for name, breaker in self.breakers.items()}
+        left_alone = [name for name, state in states.items() if state != "closed"]
         return {
             "ready": bool(self._providers),
             "redis": "ok" if answers else "down",
-            "degraded": [] if answers else ["redis"],
+            "degraded": [*([] if answers else ["redis"]), *left_alone],
+            "breakers": states,
             "providers": {
                 name: "sandbox" if provider.sandbox else "configured"
                 for name, provider in self._providers.items()
@@ -206,6 +204,12 @@ class Workbench:
                 name: asdict(guards.bulkhead.use()) for name, guards in self._guards.items()
             },
         }
+
+    def breaker_reports(self) -> list[BreakerReport]:
+        """Return how every breaker stands: one a service, and the one around Redis."""
+        around_redis = self.cache.breaker_report()
+        services = [breaker.report() for breaker in self.breakers.values()]
+        return services if around_redis is None else [*services, around_redis]
 
     def _cache_counts(self) -> dict[str, int]:
         use = self.cache.pool_use()

@@ -8,7 +8,6 @@ the permit to probe. Without Redis, or while it is away, each process goes by it
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 import os
 import random
@@ -30,6 +29,7 @@ from plantid_core.resilience.breaker_settings import (
     BreakerReport,
     BreakerSettings,
     State,
+    moment,
     rules_of,
     timing_of,
 )
@@ -115,6 +115,7 @@ class Breaker:
         self._draw = settings.get("draw", random.random)
         self._listeners = Listeners(settings.get("listeners", ()))
         self._client = client
+        self._known_as = ":".join(filter(None, (name, settings.get("scope", ""))))
         self._last_failure: float | None = None
         self._noted: State = "closed"
         self._begin(Circuit(mode=settings.get("mode", "auto")))
@@ -132,7 +133,7 @@ class Breaker:
             self._refresh()
             return
         self._gate = self._first
-        self._circuits.share = share = breaker_fleet.join(self._client, self.name, self._hear)
+        self._circuits.share = share = breaker_fleet.join(self._client, self._known_as, self._hear)
         weakref.finalize(self, share.leave_later).atexit = False
 
     def call(self, func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -236,9 +237,9 @@ class Breaker:
             "failures": figures.in_a_row,
             "failure_rate": round(figures.failure_rate, 4),
             "slow_rate": round(figures.slow_rate, 4),
-            "last_failure_at": _moment(self._last_failure),
-            "opened_at": _moment(None if open_since is None else open_since / 1e3 - behind_s),
-            "opens_until": _moment(None if open_since is None else at.until / 1e3 - behind_s),
+            "last_failure_at": moment(self._last_failure),
+            "opened_at": moment(None if open_since is None else open_since / 1e3 - behind_s),
+            "opens_until": moment(None if open_since is None else at.until / 1e3 - behind_s),
             "forced": None if self.mode == "auto" else self.mode,
         }
 
@@ -497,13 +498,6 @@ class Breaker:
             return
         self._circuits = Circuits(self.node, self.timing, self._clock, Circuit())
         self._gate = self._first
-
-
-def _moment(unix_s: float | None) -> str | None:
-    if unix_s is None:
-        return None
-    moment = dt.datetime.fromtimestamp(unix_s, dt.UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 _MEETING = threading.Lock()

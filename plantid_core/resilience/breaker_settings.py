@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypedDict
 
@@ -27,6 +28,7 @@ class BreakerSettings(TypedDict, total=False):
     """Settings beside the usual ones; seconds, shares in (0, 1]. See `Rules` and `Timing`.
 
     ``ramp_s`` is the length of all of ``ramp``'s steps, ``probe_timeout_s`` that of a permit.
+    ``scope`` keeps breakers of one name apart that stand for different services (a sandbox, say).
     """
 
     failure_rate: float | None
@@ -43,6 +45,7 @@ class BreakerSettings(TypedDict, total=False):
     ramp_s: float
     quorum: int
     mode: Mode
+    scope: str
     classify: Callable[[BaseException, float], Judgement]
     listeners: tuple[CircuitBreakerListener, ...]
     alert: Callable[[Alert], None]
@@ -119,6 +122,14 @@ def timing_of(
     )
     _require(timing, settings.get("mode", "auto"))
     return timing
+
+
+def moment(unix_s: float | None) -> str | None:
+    """Return a moment in RFC 3339, to the millisecond."""
+    if unix_s is None:
+        return None
+    then = dt.datetime.fromtimestamp(unix_s, dt.UTC)
+    return then.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _require(timing: Timing, mode: str) -> None:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from plantid_core.deadline import Deadline
+    from plantid_core.resilience.breaker_settings import BreakerReport
     from plantid_core.resilience.driver import KindOf, Producer
     from plantid_core.resilience.effects import Event, Origin
     from plantid_core.resilience.link import Address
@@ -331,6 +332,10 @@ class Cache:
     def probe(self) -> bool:
         """Ask Redis now, whatever happened before; tell whether it answers."""
         return self._server is not None and self._server.health.check()
+
+    def breaker_report(self) -> BreakerReport | None:
+        """Return how the breaker around Redis stands, None without one."""
+        return None if self._server is None else self._server.health.report()
 
     def pool_use(self) -> PoolUse:
         """Return connections in use, at most allowed, and callers that wait for one."""

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from typing import TYPE_CHECKING
 
+from plantid_core.resilience.breaker_settings import moment
 from plantid_core.telemetry import tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from plantid_core.resilience.breaker_settings import BreakerReport
 
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 0.8
@@ -31,6 +35,7 @@ class Health:
     ) -> None:
         self.up = True
         self.outages = 0
+        self._down_since: float | None = None
         self._probe = probe
         self._on_down, self._on_up = on_down, on_up
         self._lock = threading.Lock()
@@ -43,6 +48,7 @@ class Health:
                 return
             self.up = False
             self.outages += 1
+            self._down_since = time.time()
         tell("redis_down", reason=str(reason)[:200])
         self._on_down()
         threading.Thread(target=self._watch, name="redis-probe", daemon=True).start()
@@ -56,6 +62,22 @@ class Health:
             return False
         self._back()
         return True
+
+    def report(self) -> BreakerReport:
+        """Return how it stands, as the services' breakers do."""
+        up, since = self.up, moment(self._down_since)
+        return {
+            "name": "redis",
+            "state": "closed" if up else "open",
+            "failures": 0 if up else 1,
+            "failure_rate": 0.0 if up else 1.0,
+            "slow_rate": 0.0,
+            "last_failure_at": since,
+            "opened_at": None if up else since,
+            # It is asked again and again behind the callers, and closes by itself.
+            "opens_until": None,
+            "forced": None,
+        }
 
     def close(self) -> None:
         """End the watching."""

@@ -38,6 +38,7 @@ class LinkPool:
         self.idle: deque[Link] = deque()
         self._free = threading.Condition()
         self._open = self._waiting = 0
+        self._closed = False
 
     def lend(self) -> tuple[Link, bool]:
         """Return a link, and whether it is new; raises `LinkError`."""
@@ -69,6 +70,8 @@ class LinkPool:
     def give_back(self, link: Link) -> None:
         """Take a link back that has no reply outstanding."""
         self.idle.append(link)
+        if self._closed:
+            self.close_idle()
         if self._waiting:
             with self._free:
                 self._free.notify()
@@ -82,6 +85,11 @@ class LinkPool:
         with self._free:
             self._open -= 1
             self._free.notify()
+
+    def close(self) -> None:
+        """Close the idle links, and each one in use when it comes back."""
+        self._closed = True
+        self.close_idle()
 
     def close_idle(self) -> None:
         """Close the links nobody uses: after trouble each may lead to a server that is gone."""

@@ -69,9 +69,9 @@ class RedisServer:
         return self._pool.use()
 
     def close(self) -> None:
-        """Close every idle link."""
+        """Close every link, those in use when they come back."""
         self.health.close()
-        self._pool.close_idle()
+        self._pool.close()
 
     def _ask(self, packed: bytes) -> Reply:
         if not self.health.up:

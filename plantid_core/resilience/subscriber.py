@@ -67,6 +67,11 @@ class Subscriber:
             link.close()
 
     def _run(self) -> None:
+        self._serve()
+        if (link := self._link) is not None:
+            link.close()  # it may have been made while the subscription was being ended
+
+    def _serve(self) -> None:
         pause = _FIRST_PAUSE_S
         while not self._closed.is_set():
             try:

@@ -41,6 +41,7 @@ def routes(workbench: Callable[[], Workbench]) -> list[BaseRoute]:
         Route("/readyz", _readiness(workbench)),
         Route("/api/v1/identify", _identify(workbench), methods=["POST"]),
         Route("/api/v1/identify", _only_post, methods=_NOT_POST),
+        Route("/api/v1/breakers", _breakers(workbench)),
         Route("/api", _unknown, methods=_METHODS),
         Route("/api/{rest:path}", _unknown, methods=_METHODS),
     ]
@@ -58,6 +59,14 @@ def _readiness(workbench: Callable[[], Workbench]) -> Callable[[Request], Awaita
         return JSONResponse(state, 200 if state["ready"] else 503)
 
     return readiness
+
+
+def _breakers(workbench: Callable[[], Workbench]) -> Callable[[Request], Awaitable[Response]]:
+    async def breakers(request: Request) -> Response:
+        del request
+        return JSONResponse(await run_in_threadpool(lambda: workbench().breaker_reports()))
+
+    return breakers
 
 
 def _identify(workbench: Callable[[], Workbench]) -> Callable[[Request], Awaitable[Response]]:

@@ -71,6 +71,8 @@ def badges(readiness: Readiness, outcome: Outcome | None) -> None:
         default=0,
     )
     marks = ["cache off"] if "redis" in degraded else []
+    states = readiness["breakers"].items()
+    marks += [f"{TITLES.get(name, name)} left alone" for name, s in states if s != "closed"]
     marks += ["sandbox: no botany"] if sandbox else []
     marks += [f"stale, {age(oldest)} old"] if oldest else []
     saved = sum(spending["saved"] for spending in readiness["credits"].values())

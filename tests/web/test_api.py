@@ -163,3 +163,23 @@ def test_when_nobody_answers_the_caller_is_told_when_to_come_back(
     assert response.headers["retry-after"] == "120"
     assert response.json()["rung"] == "none"
     assert "Try again after" in response.json()["consensus"]["abstained"]
+
+
+def test_breakers_are_told(workbench: Workbench) -> None:
+    """Every breaker is listed with its state and times, the one around Redis among them."""
+    workbench.breakers["plantnet"].open()
+
+    with served(Starlette(routes=api.routes(lambda: workbench))) as url:
+        told = {
+            each["name"]: each for each in requests.get(f"{url}/api/v1/breakers", timeout=9).json()
+        }
+        ready = requests.get(f"{url}/readyz", timeout=9).json()
+
+    assert set(told) == {"plant_id", "plantnet", "redis"}
+    assert told["plantnet"]["state"] == ready["breakers"]["plantnet"] == "open"
+    assert told["plantnet"]["opened_at"] < told["plantnet"]["opens_until"]
+    assert set(told["plant_id"]) == {
+        "name", "state", "failures", "failure_rate", "slow_rate", "last_failure_at", "opened_at",
+        "opens_until", "forced",
+    }  # fmt: skip
+    assert told["plant_id"]["state"] == told["redis"]["state"] == "closed"
