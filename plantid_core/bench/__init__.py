@@ -22,6 +22,7 @@ _MODULES = {
     "holder-death": "holder_death",
     "redis-down": "redis_down",
     "early": "early",
+    "breaker": "breaker",
 }
 NAMES = tuple(_MODULES)
 

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 
 _ROUNDED_FROM = 10
-_WHICH = "Which: upload, attack, cache-hit, stampede, holder-death, redis-down, early, or all."
+_WHICH = (
+    "Which: upload, attack, cache-hit, stampede, holder-death, redis-down, early, breaker, or all."
+)
 
 
 def bench(

@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 # So many that no drill but the one of quotas ever uses them up.
 _QUOTA = "10000000"
 _END_S = 10.0
+_SETTLE_S = 1.0
 _REFUSED = (
     "{} is set: drills break services and stores on purpose, and never go near real ones."
     " Unset it to run them."
@@ -52,7 +54,7 @@ class Rig:
         try:
             if models.is_dir():
                 shutil.copytree(models, self.folder / "models")
-            self.services = Services(self._sandbox())
+            self._services = self._start_services()
         except BaseException:  # also Ctrl-C: nobody else could end what was begun
             self.close()
             raise
@@ -79,6 +81,20 @@ class Rig:
         self._processes.append(process)
         return process
 
+    def services(self) -> Services:
+        """Return the services, well and unused.
+
+        A sandbox that is still busy with calls whose clients have gone gives way to a new one.
+        """
+        until = time.monotonic() + _SETTLE_S
+        while any(self._services.look().in_flight.values()):
+            if time.monotonic() > until:
+                self._sandbox.kill()
+                self._services = self._start_services()
+            time.sleep(0.05)
+        self._services.calm()
+        return self._services
+
     def last_words(self) -> str:
         """Return the last line that any process wrote to its standard error."""
         lines = (self.folder / "log").read_text(errors="replace").split("\n")
@@ -100,13 +116,13 @@ class Rig:
         # What was still written while the guard removed it.
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _sandbox(self) -> str:
+    def _start_services(self) -> Services:
         options = ("--seed", "7", "--quota", _QUOTA, "--cache-dir", str(self.folder))
-        process = self.start(module_command("plantid_core.sandbox", *options))
-        line = process.stdout.readline() if process.stdout else b""
+        self._sandbox = self.start(module_command("plantid_core.sandbox", *options))
+        line = self._sandbox.stdout.readline() if self._sandbox.stdout else b""
         if not line:
             raise PlantIDError(f"The drills' sandbox did not start: {self.last_words()}")
-        return str(json.loads(line)["url"])
+        return Services(str(json.loads(line)["url"]))
 
 
 def _environment() -> dict[str, str]:

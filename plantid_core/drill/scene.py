@@ -27,8 +27,7 @@ class Scene:
         self._stack = ExitStack()
         self._clients = 0
         self.checks = checks
-        self.services = rig.services
-        self.services.calm()
+        self.services = rig.services()
         self.store = Store(rig, name)
         self._stack.callback(self.store.close)
 

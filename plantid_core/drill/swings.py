@@ -91,7 +91,7 @@ def flapping(scene: Scene) -> None:
     checks.equal("answered", heard.answered(), _PROCESSES * traffic.requests)
     checks.equal("good_answers_lost", good - heard.statuses("plant_id")["ok"], 0)
     checks.figure("offered_while_down", offered_while_down)
-    # Each time down may cost what opens a closed breaker, in each process, and a probe.
-    checks.at_most("bad_calls", calls.total() - good, _FLAPS * (_FAIL_MAX + 2))
+    # Each time down may cost what opens a closed breaker, counted in each process, and two probes.
+    checks.at_most("bad_calls", calls.total() - good, _FLAPS * (_PROCESSES * _FAIL_MAX + 2))
     last = heard.since(max(told.due for told in heard) - 0.5)
     checks.equal("ends_closed", last.rungs()["fresh"] == len(last), bar=True)

@@ -213,6 +213,12 @@ class Breaker:
         self._by_hand(lambda c, _: circuits.force(c, mode))
 
     @property
+    def shared(self) -> Circuit | None:
+        """Return the fleet's circuit, by Redis' clock; None where there is no fleet to be reached."""
+        share = self._circuits.share
+        return share.circuit if share is not None and share.up else None
+
+    @property
     def listeners(self) -> tuple[CircuitBreakerListener, ...]:
         """Return the listeners, in the order they came."""
         return self._listeners.members()
@@ -385,7 +391,7 @@ class Breaker:
                 self._circuits.trip(accusation)
                 self._refresh()
             share = self._circuits.shared()
-            seen = 0 if share is None else share.circuit.epoch
+            seen, at = (0, 0.0) if share is None else (share.circuit.epoch, share.now())
         if mode != "auto":
             tell("breaker_would_open", name=self.name, cause=cause)
             return
@@ -398,7 +404,8 @@ class Breaker:
             try:
                 majority = max(self.timing.quorum, share.members() // 2 + 1)
                 timing = replace(self.timing, quorum=majority)
-                share.change(lambda c, now: circuits.trip(c, now, seen, accusation, timing))
+                # By the time of the trip: it may have waited to be told.
+                share.change(lambda c, _: circuits.trip(c, at, seen, accusation, timing))
             except LinkError:
                 self._sound(self._circuits.own.circuit)
 

@@ -8,6 +8,7 @@ circuit allows. Nothing here is waited for on the way of a call but a permit to 
 
 from __future__ import annotations
 
+import math
 import os
 import queue
 import threading
@@ -42,6 +43,8 @@ redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 redis.call('PUBLISH', ARGV[4], ARGV[5] .. ARGV[2])
 return {1, '', now[1], now[2]}
 """
+# No keys, no arguments
+CLOCK = "return redis.call('TIME')"
 # ARGV channel
 ROLL_CALL = "return redis.call('PUBLISH', ARGV[1], '')"
 
@@ -49,32 +52,41 @@ _KEEP_MS = 7 * 86_400_000
 _ATTEMPTS = 64
 _NEVER = b"\0"
 _RESYNC_S = 60.0
+_EXACT_MS = 1.0
+_READINGS = 8
+_DRIFT = 1e-4  # two quartz clocks drift apart by less
 _CIRCUIT: TypeAdapter[Circuit] = TypeAdapter(Circuit)
 _FORGOTTEN = Circuit()
 
 
 class FleetClock:
-    """Redis' clock, read off ours: the sample with the shortest round trip of the last minute counts."""
+    """Redis' clock, read off ours: the reading with the shortest round trip of late is gone by."""
 
     def __init__(self) -> None:
         self.offset_ms = 0.0
-        self.known = False
-        self._round_trip_ms = float("inf")
-        self._taken_ms = 0.0
+        self._round_trip_ms = math.inf
+        self._read_at_ms = -math.inf
 
     def now_ms(self) -> float:
         """Return what Redis' clock shows."""
         return time.monotonic() * 1e3 + self.offset_ms
 
+    @property
+    def good(self) -> bool:
+        """Tell whether the reading is exact and young."""
+        young = time.monotonic() * 1e3 - self._read_at_ms < _RESYNC_S * 1e3
+        return young and self._round_trip_ms <= _EXACT_MS
+
     def sample(self, asked_ms: float, answered_ms: float, shown_ms: float) -> None:
         """Take a reading of Redis' clock, asked and answered at these times of ours."""
         round_trip = answered_ms - asked_ms
         offset = shown_ms - (asked_ms + answered_ms) / 2
-        stepped = self.known and abs(offset - self.offset_ms) > round_trip + self._round_trip_ms
-        old = answered_ms - self._taken_ms > _RESYNC_S * 1e3
-        if not self.known or stepped or old or round_trip <= self._round_trip_ms:
-            self.offset_ms, self._round_trip_ms, self._taken_ms = offset, round_trip, answered_ms
-            self.known = True
+        # Its host's clock may be set; else a slow reading must not oust an exact one.
+        stepped = abs(offset - self.offset_ms) > round_trip + self._round_trip_ms
+        aged_ms = max(0.0, asked_ms - self._read_at_ms) * _DRIFT
+        if stepped or round_trip <= self._round_trip_ms + aged_ms:
+            self.offset_ms, self._round_trip_ms = offset, round_trip
+            self._read_at_ms = answered_ms
 
 
 class Share:
@@ -181,7 +193,11 @@ class Fleet:
             address, Timeouts(), on_down=self._down, on_up=self._up, max_connections=8
         )
         self._subscriber = Subscriber(
-            self._server, self._channel, (COMPARE_AND_SET, ROLL_CALL), self, name="breaker-fleet"
+            self._server,
+            self._channel,
+            (COMPARE_AND_SET, CLOCK, ROLL_CALL),
+            self,
+            name="breaker-fleet",
         )
         threading.Thread(target=self._run_errands, name="breaker-courier", daemon=True).start()
         self._subscriber.start()
@@ -239,6 +255,17 @@ class Fleet:
             case _:
                 raise LinkError("the script answered something unforeseen")
 
+    def _read_clock(self) -> None:
+        """Ask for the time until an answer came quickly enough to be exact."""
+        for _ in range(_READINGS):
+            asked = time.monotonic() * 1e3
+            match self._server.run(CLOCK, ()):
+                case [bytes(seconds), bytes(micros)]:
+                    shown = int(seconds) * 1e3 + int(micros) / 1e3
+                    self.clock.sample(asked, time.monotonic() * 1e3, shown)
+            if self.clock.good:
+                return
+
     def members(self) -> int:
         """Return how many processes listen; raises `LinkError`."""
         # PUBLISH tells how many it reached. PUBSUB NUMSUB tells nonsense in Valkey 9.1.
@@ -252,6 +279,7 @@ class Fleet:
     def joined(self, *, again: bool) -> None:
         """Learn every circuit anew; changes may have been missed."""
         del again
+        self._read_clock()
         for share in self._all():
             share.look()
         for share in self._all():
@@ -265,6 +293,8 @@ class Fleet:
             return
         for share in self._all(name.decode(errors="replace")):
             share.take(blob, circuit)
+        if not self.clock.good:
+            self.later(self._read_clock)
 
     def lost(self) -> None:
         """Let every breaker go by itself."""
