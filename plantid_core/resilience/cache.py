@@ -136,7 +136,14 @@ class Cache:
                 return found
         if prefer_stale and not fresh and (found := self._usable(key, kept)) is not None:
             return found
-        return self.seek(key, compute, deadline, kept, fresh=fresh)
+        try:
+            return self.seek(key, compute, deadline, kept, fresh=fresh)
+        except DeadlineExceeded:
+            # Whoever has waited in vain for a new value is better served with the one before.
+            found = self._usable(key, kept) if self.policy.stale_on_error and not fresh else None
+            if found is None:
+                raise
+            return found
 
     def _from_near(self, key: str, kept: Kept, compute: Producer) -> Cached | None:
         envelope, now = kept.envelope, time.time()

@@ -9,9 +9,12 @@ import struct
 from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, PlainTextResponse
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from plantid_core.sandbox.faults import ErrorAnswer, FaultBoard, Service
@@ -35,8 +38,14 @@ class Weather:
         if service is None:
             await self._app(scope, receive, send)
             return
+        asked, gone = await _whole(receive)
+        serving = asyncio.ensure_future(self._serve(service, scope, asked, send))
+        leaving = asyncio.ensure_future(gone())
         with self._ledger.under_way(service):
-            status = await self._serve(service, scope, receive, send)
+            await asyncio.wait({serving, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        # A service goes on, and charges, for a client that has left: nobody waits for it any more.
+        status = await serving
+        leaving.cancel()
         self._ledger.count(service, scope["method"], scope["path"], status)
 
     async def _serve(self, service: Service, scope: Scope, receive: Receive, send: Send) -> str:
@@ -72,6 +81,24 @@ def service_of(path: str) -> Service | None:
     return "plantnet" if path.startswith("/v2/") else None
 
 
+async def _whole(receive: Receive) -> tuple[Receive, Callable[[], Awaitable[None]]]:
+    """Return the request, read to its end, and what waits until its client has left."""
+    messages: list[Message] = []
+    while True:
+        messages.append(await receive())
+        if not messages[-1].get("more_body"):
+            break
+
+    async def replay() -> Message:
+        return messages.pop(0) if messages else await receive()
+
+    async def gone() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    return replay, gone
+
+
 async def _collect(app: ASGIApp, scope: Scope, receive: Receive) -> tuple[Message, bytes]:
     start: list[Message] = []
     body = bytearray()
@@ -84,6 +111,8 @@ async def _collect(app: ASGIApp, scope: Scope, receive: Receive) -> tuple[Messag
 
     try:
         await app(scope, receive, keep)
+    except ClientDisconnect:
+        return {"type": "http.response.start", "status": 400, "headers": []}, b""
     except Exception:
         if not start:
             raise

@@ -8,9 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
+from callers import Held
 from processes import in_child, until
 
-from plantid_core.errors import ProviderUnavailable, UserQuotaExceeded
+from plantid_core.deadline import Deadline
+from plantid_core.errors import DeadlineExceeded, ProviderUnavailable, UserQuotaExceeded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -175,3 +177,37 @@ def test_a_failure_of_the_service_is_remembered(make_cache: MakeCache) -> None:
 
     with pytest.raises(ProviderUnavailable):
         cache.get("key", never)
+
+
+def test_whoever_waited_in_vain_gets_the_value_before(make_cache: MakeCache) -> None:
+    """A caller whose time runs out while another process, or thread, computes is served stale."""
+    policy = {"soft_ttl_s": 0.1, "stale_while_refreshing": False}
+    here, elsewhere = make_cache(**policy), make_cache(**policy)
+    make_stale(here)
+    slow = Held("new")
+    with ThreadPoolExecutor(1) as pool:
+        computing = pool.submit(elsewhere.get, "key", slow)
+        assert slow.started.wait(10)
+
+        of_another_process = here.get("key", never, Deadline.after(0.2))
+        of_another_thread = elsewhere.get("key", never, Deadline.after(0.2))
+
+        slow.released.set()
+        assert computing.result(10).value == "new"
+    assert (of_another_process.value, of_another_process.origin) == ("old", "stale")
+    assert (of_another_thread.value, of_another_thread.origin) == ("old", "stale")
+
+
+def test_with_nothing_kept_a_deadline_is_a_deadline(make_cache: MakeCache) -> None:
+    """Where there is no value from before, the caller is told that its time is over."""
+    cache = make_cache()
+    slow = Held("new")
+    with ThreadPoolExecutor(1) as pool:
+        computing = pool.submit(cache.get, "key", slow)
+        assert slow.started.wait(10)
+
+        with pytest.raises(DeadlineExceeded):
+            cache.get("key", never, Deadline.after(0.1))
+
+        slow.released.set()
+        assert computing.result(10).value == "new"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import requests
+from processes import until
 
 from plantid_core.sandbox.faults import Latency
 
@@ -126,3 +127,19 @@ def test_calls_are_counted_by_route_and_status(sandbox: SandboxServer) -> None:
     status(sandbox)
 
     assert sandbox.calls("plantnet", f"GET {STATUS}") == {"200": 1, "500": 1}
+
+
+def test_a_client_that_has_left_is_not_in_flight(sandbox: SandboxServer) -> None:
+    """Only those still waiting count as in flight; the call itself goes on, and is counted."""
+    sandbox.faults(service="plantnet", latency_ms={"p50": 1500, "p99": 1500})
+
+    with pytest.raises(requests.Timeout):
+        requests.get(sandbox.url + STATUS, timeout=0.3)
+
+    assert until(lambda: in_flight(sandbox) == 0, within_s=1.0)
+    assert until(lambda: sandbox.calls("plantnet", f"GET {STATUS}") == {"200": 1})
+
+
+def in_flight(sandbox: SandboxServer) -> int:
+    count: int = requests.get(f"{sandbox.url}/_stats", timeout=10).json()["in_flight"]["plantnet"]
+    return count
