@@ -25,16 +25,18 @@ _FAIL_MAX = 5
 # Calls under way when a breaker opens are let finish, and the news of it travels.
 _NEWS_S = 0.25
 _FULL_S = 0.5
-_LONGEST_OPEN_S = 1.5
+# A service that is back is to be noticed within a second.
+_LONGEST_OPEN_S = 0.9
 _TIMING = timing_of(_RESET_S, 1, {"longest_open_s": _LONGEST_OPEN_S}, shared=True)
 
 
 def outage(scene: Scene) -> None:
     """Both services answer nothing for a while: yesterday's names, or this machine's own, stand in.
 
-    Before and during the outage the same is offered: photos whose answers expire within 1.5 s, so
-    that a part of the requests goes upstream, and questions that nobody has asked before. The p99
-    before, with the services well, is what the p99 during the outage is held against.
+    Before and during the outage as much is offered: photos whose answers expire within 1.5 s, so
+    that a part of the requests goes upstream, and questions that nobody has asked before. Before,
+    those are of other days, which spares the services' models; during, they are photos never seen,
+    which have to be decoded: the p99 before is the harder bar for it.
     """
     crowd = scene.crowd(
         _PROCESSES,
@@ -44,13 +46,16 @@ def outage(scene: Scene) -> None:
         breaker_open_max_s=_LONGEST_OPEN_S,
     )
     crowd.ask(Traffic("warm", requests=_PHOTOS, threads=2, photos=_PHOTOS))
-    before = crowd.ask(*_streams("before", _WARM_UP_S + _BEFORE_S))
+    before = crowd.ask(
+        _known("before", _WARM_UP_S + _BEFORE_S),
+        _new("before", _WARM_UP_S + _BEFORE_S, photos=False),
+    )
     before = before.since(min(told.due for told in before) + _WARM_UP_S)
     with Watch(scene.services) as watch:
         for service in SERVICES:
             scene.services.out(service)
         scene.note("services", "out", "both reset every connection")
-        during = crowd.ask(*_streams("during", _OUT_S))
+        during = crowd.ask(_known("during", _OUT_S), _new("during", _OUT_S, photos=True))
         back = time.monotonic()
         for service in SERVICES:
             scene.services.faults(service)
@@ -67,11 +72,13 @@ def _known(phase: str, seconds: float) -> Traffic:
     return Traffic(f"known {phase}", requests, _KNOWN_RATE, threads=12, photos=_PHOTOS)
 
 
-def _streams(phase: str, seconds: float) -> tuple[Traffic, Traffic]:
+def _new(phase: str, seconds: float, *, photos: bool) -> Traffic:
     requests = int(_NEW_RATE * seconds)
-    return _known(phase, seconds), Traffic(
-        f"new {phase}", requests, _NEW_RATE, threads=8, unasked=True
-    )
+    count, first = (requests, _PHOTOS) if photos else (1, 0)
+    return Traffic(
+        f"new {phase}", requests, _NEW_RATE, threads=8, photos=count, first=first,
+        unasked=not photos, apart=photos,
+    )  # fmt: skip
 
 
 def _judge_outage(scene: Scene, before: Heard, during: Heard) -> None:
@@ -109,14 +116,12 @@ def _judge_return(scene: Scene, watch: Watch, after: Heard, back: float) -> None
     checks.equal("came_back", len(good), len(SERVICES))
     if len(good) < len(SERVICES):
         return
-    probed = max(good)
-    longest_s = _TIMING.open_ms(_probes_within(_OUT_S) + 1, 0.0) / 1e3
-    checks.at_most("probed_after_s", probed - back, longest_s + _NEWS_S)
+    checks.figure("probed_after_s", max(good) - back)
     ramp_s = len(_TIMING.ramp) * _TIMING.step_ms / 1e3
     checks.figure("ramp_s", ramp_s)
     # The last answer that was not fresh: a second trip would put it off to the end.
-    last = max((told.due for told in after if told.rung != "fresh"), default=probed)
-    checks.at_most("full_rate_after_the_probe_s", max(0.0, last - probed), ramp_s + 1)
+    last = max((told.due for told in after if told.rung != "fresh"), default=back)
+    checks.at_most("full_rate_after_the_return_s", last - back, ramp_s + 1)
     watched = max(told.due for told in after) - last
     checks.at_least("full_rate_for_s", watched, _FULL_S)
 

@@ -26,7 +26,8 @@ class Traffic:
 
     They go through ``photos`` photos in turn, from number ``first`` on. ``unasked`` makes every
     request one that nobody has asked before: of another day, which costs the emulated services no
-    model time. ``attacks`` names hostile files to be sent instead of photos.
+    model time. ``apart`` gives each client photos of its own. ``attacks`` names hostile files to be
+    sent instead of photos.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Traffic:
     photos: int = 1
     first: int = 0
     unasked: bool = False
+    apart: bool = False
     fresh: bool = False
     providers: tuple[str, ...] | None = None
     deadline_s: float | None = None

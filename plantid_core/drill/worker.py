@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _HELLO = TypeAdapter(Hello)
 _ORDER = TypeAdapter(Order)
 _DAY_ONE = dt.date(1000, 1, 1)
+_PHOTOS_A_CLIENT = 10_000
 _DAYS_A_CLIENT = 30_000
 
 
@@ -58,7 +59,8 @@ class Client:
 
     def _carry_out(self, order: Order) -> None:
         traffic = order.traffic
-        files = _attacks(traffic) or [photo(traffic.first + n) for n in range(traffic.photos)]
+        first = traffic.first + (self._number * _PHOTOS_A_CLIENT if traffic.apart else 0)
+        files = _attacks(traffic) or [photo(first + n) for n in range(traffic.photos)]
         tickets = iter(range(traffic.requests))
         taking = threading.Lock()
 
