@@ -56,7 +56,7 @@ def retry_after_s(value: str) -> float | None:
         return min(float(value), _LONGEST_S)
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=dt.UTC)

@@ -124,7 +124,7 @@ class Breaker:
     def _begin(self, start: Circuit) -> None:
         self.node = f"{os.getpid()}-{secrets.token_hex(4)}"
         self._circuits = Circuits(self.node, self.timing, self._clock, start)
-        self._passage = Gate(self.node, self.timing)
+        self._passage = Gate(self.node, self.timing, self._draw)
         self._window = Window(self.rules, self._clock())
         self._sounded = -1.0
         self._gate: _Guard | None = None
@@ -192,6 +192,8 @@ class Breaker:
     def open(self) -> None:
         """Open it now, everywhere, for its usual time."""
         draw = self._draw()
+        with self._circuits.lock:
+            self._window = Window(self.rules, self._clock())
         self._by_hand(lambda c, now: circuits.open_by_hand(c, now, draw, self.timing))
 
     def close(self) -> None:
@@ -270,7 +272,7 @@ class Breaker:
             return
         with _MEETING:
             if self._circuits.share is None and self._client is not None:
-                self._begin(Circuit())
+                self._begin(self._circuits.own.circuit)
         if self._circuits.share is not None:
             self._circuits.share.await_first(_FIRST_WAIT_S)
         with self._circuits.lock:
@@ -402,8 +404,10 @@ class Breaker:
 
         def accuse() -> None:
             try:
-                majority = max(self.timing.quorum, share.members() // 2 + 1)
-                timing = replace(self.timing, quorum=majority)
+                timing = self.timing
+                if timing.quorum > 1:
+                    majority = share.members() // 2 + 1
+                    timing = replace(timing, quorum=max(timing.quorum, majority))
                 # By the time of the trip: it may have waited to be told.
                 share.change(lambda c, _: circuits.trip(c, at, seen, accusation, timing))
             except LinkError:
@@ -503,7 +507,8 @@ class Breaker:
         if self._client is None:
             self._begin(self._circuits.own.circuit)
             return
-        self._circuits = Circuits(self.node, self.timing, self._clock, Circuit())
+        mode = self._circuits.own.circuit.mode
+        self._circuits = Circuits(self.node, self.timing, self._clock, Circuit(mode=mode))
         self._gate = self._first
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from plantid_core.resilience import circuit as circuits
@@ -39,7 +40,7 @@ class Circuits:
         self.outcast = False
         self._node, self._timing, self._clock = node, timing, clock
         self._lent = False
-        self._epoch = 0
+        self._opening = (0, -math.inf)
         self._overruled_in = -1
         self._witness_until = -math.inf
 
@@ -105,11 +106,15 @@ class Circuits:
 
         ``accusation`` is what its own circuit opens with, should the others have overruled it.
         """
-        opened = circuit.epoch > self._epoch
+        opening = (circuit.epoch, circuit.since if circuit.phase == "open" else self._opening[1])
+        opened = opening != self._opening
         if opened:
-            self._epoch = circuit.epoch
+            self._opening = opening
             self._witness_until = self._clock() + _WITNESS_S if saw_it_work else -math.inf
-        if circuit.phase != "closed":
+        if circuit.cause == circuits.CLOSED_BY_HAND:
+            self.outcast = False
+            self.forget()
+        elif circuit.phase != "closed":
             if not self.outcast:
                 self.forget()
         elif self._node in circuit.overruled and self._overruled_in != circuit.epoch:
@@ -126,7 +131,9 @@ class Circuits:
             self._lent = False
         elif shared != "closed" and self._stage(self.own).name == "closed":
             offset = self.own.now() - share.now()
-            self.own.change(lambda _, __: circuits.rebased(share.circuit, offset))
+            self.own.change(
+                lambda c, _: replace(circuits.rebased(share.circuit, offset), mode=c.mode)
+            )
             self._lent = True
 
     def _stage(self, keeper: Keeper) -> Stage:
@@ -138,4 +145,4 @@ class Circuits:
 
 
 def _forgotten(circuit: Circuit, now: float) -> Circuit:
-    return Circuit(circuit.epoch, circuit.version + 1, since=now)
+    return Circuit(circuit.epoch, circuit.version + 1, since=now, mode=circuit.mode)

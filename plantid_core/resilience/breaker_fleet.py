@@ -14,6 +14,7 @@ import queue
 import threading
 import time
 import weakref
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 import orjson
@@ -90,19 +91,25 @@ class FleetClock:
 
 
 class Share:
-    """One breaker's part in the fleet; ``circuit`` is the newest that this process has heard of."""
+    """One breaker's part in the fleet."""
 
     def __init__(self, fleet: Fleet, name: str, hear: weakref.WeakMethod[Hear]) -> None:
-        self.circuit = _FORGOTTEN
         self._fleet, self._name, self._hear = fleet, name, hear
         self._key = f"plantid:breaker:{{{name}}}"
-        self._stored = b""
+        # One value, replaced as a whole: a circuit beside another's bytes would overwrite that other.
+        self._known = (_FORGOTTEN, b"")
+        self._looked = threading.Event()
         self._lock = threading.Lock()
+
+    @property
+    def circuit(self) -> Circuit:
+        """Return the newest circuit that this process has heard of."""
+        return self._known[0]
 
     @property
     def up(self) -> bool:
         """Tell whether the circuit is what the fleet goes by: Redis answers and its news arrive."""
-        return self._fleet.up
+        return self._fleet.up and self._looked.is_set()
 
     def members(self) -> int:
         """Return how many processes listen; raises `LinkError`."""
@@ -113,16 +120,20 @@ class Share:
         return self._fleet.clock.now_ms()
 
     def await_first(self, seconds: float) -> None:
-        """Wait a moment until the fleet's circuit is known, unless it has been."""
-        self._fleet.await_first(seconds)
+        """Wait a moment until the fleet's circuit is known, unless Redis is known to be away."""
+        if self._fleet.hopeful:
+            self._looked.wait(seconds)
 
     def change(self, transition: Transition) -> Circuit:
         """Change the fleet's circuit; returns what it is then. Raises `LinkError`."""
         for _ in range(_ATTEMPTS):
-            base, stored = self.circuit, self._stored
-            wanted = transition(base, self.now())
+            base, stored = self._known
+            now = self.now()
+            wanted = transition(base, now)
             if wanted is base:
                 return base
+            # As with fences: a version that is a time is newer than any from before a FLUSHALL.
+            wanted = replace(wanted, version=max(wanted.version, int(now)))
             blob = orjson.dumps(wanted)
             found = self._fleet.compare_and_set(self._key, self._name, stored, blob)
             if found is None:
@@ -140,19 +151,32 @@ class Share:
         found = self._fleet.compare_and_set(self._key, self._name, _NEVER, _NEVER)
         if found is not None:
             self._found(found)
-        if self.circuit.version and self._stored != orjson.dumps(self.circuit):
-            blob = orjson.dumps(self.circuit)
-            found = self._fleet.compare_and_set(self._key, self._name, self._stored, blob)
+        circuit, stored = self._known
+        blob = orjson.dumps(circuit)
+        if circuit.version and stored != blob:
+            found = self._fleet.compare_and_set(self._key, self._name, stored, blob)
             self._found(blob if found is None else found)
+        self._looked.set()
+        self.tell(None)
+
+    @property
+    def looked(self) -> bool:
+        """Tell whether the fleet's circuit is known, and no change of it can have been missed."""
+        return self._looked.is_set()
+
+    def lost(self) -> None:
+        """Take note that changes are being missed."""
+        self._looked.clear()
+        self.tell(None)
 
     def take(self, blob: bytes, circuit: Circuit) -> None:
         """Go by this circuit, if it is newer than what is known."""
         with self._lock:
-            if circuit.version < self.circuit.version:
+            before = self.circuit
+            if circuit.version < before.version:
                 return
-            self._stored = blob
-            news = circuit != self.circuit
-            self.circuit = circuit
+            self._known = (circuit, blob)
+            news = circuit != before
         if news:
             self.tell(circuit)
 
@@ -172,10 +196,11 @@ class Share:
 
     def _found(self, blob: bytes) -> None:
         circuit = read(blob)
-        if circuit is None or circuit.version < self.circuit.version:
-            # Forgotten, or an elder copy: what we know is written over it by the next change.
-            self._stored = blob
-            return
+        with self._lock:
+            if circuit is None or circuit.version < self.circuit.version:
+                # Forgotten, or an elder copy: what we know is written over it by the next change.
+                self._known = (self.circuit, blob)
+                return
         self.take(blob, circuit)
 
 
@@ -207,10 +232,10 @@ class Fleet:
         """Tell whether Redis answers and its news arrive."""
         return self._subscriber.connected and self._server.health.up
 
-    def await_first(self, seconds: float) -> None:
-        """Wait a moment for the first connection, unless there has been one."""
-        if self._server.health.up:
-            self._subscriber.await_first(seconds)
+    @property
+    def hopeful(self) -> bool:
+        """Tell whether Redis answers, or has not yet been found not to."""
+        return self._server.health.up
 
     def join(self, name: str, hear: Hear) -> Share:
         """Return a breaker's part; ``hear`` is a bound method, and does not keep its breaker alive."""
@@ -282,8 +307,6 @@ class Fleet:
         self._read_clock()
         for share in self._all():
             share.look()
-        for share in self._all():
-            share.tell(None)
 
     def message(self, body: bytes) -> None:
         """Take a change that some process has told of."""
@@ -299,7 +322,7 @@ class Fleet:
     def lost(self) -> None:
         """Let every breaker go by itself."""
         for share in self._all():
-            share.tell(None)
+            share.lost()
 
     def _all(self, name: str | None = None) -> list[Share]:
         with self._lock:
@@ -315,14 +338,22 @@ class Fleet:
                 continue  # whoever sent it goes by its own circuit meanwhile
             except Exception as error:  # noqa: BLE001 - the errands after it are to be done
                 tell("breaker_errand_failed", error=type(error).__name__)
+            finally:
+                del errand  # else this frame would keep its breaker until the next one
 
     def _down(self) -> None:
         self.lost()
 
     def _up(self) -> None:
         self._subscriber.reconnect_now()
-        for share in self._all():
-            share.tell(None)
+        self.later(self._look_again)
+
+    def _look_again(self) -> None:
+        """Learn what a Redis that was away for a moment knows, if the subscription outlived that."""
+        if self._subscriber.connected:
+            for share in self._all():
+                if not share.looked:
+                    share.look()
 
 
 def read(blob: bytes) -> Circuit | None:

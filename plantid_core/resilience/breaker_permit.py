@@ -31,7 +31,9 @@ class Refused(Exception):
 class Keeper(Protocol):
     """Keeps a circuit: this process's own, or its part in the fleet's."""
 
-    circuit: Circuit
+    @property
+    def circuit(self) -> Circuit:
+        """Return the circuit as it is known."""
 
     def now(self) -> float:
         """Return the ms of the circuit's clock."""
@@ -93,7 +95,11 @@ class Grant:
                 if ramp.count(self.epoch, failed=True) or accusation.named_ms is not None:
                     again = replace(accusation, cause="its calls failed again on the way back")
                     self.keeper.change(
-                        lambda c, now: circuits.trip(c, now, self.epoch, again, timing)
+                        lambda c, now: (
+                            circuits.trip(c, now, self.epoch, again, timing)
+                            if c.epoch == self.epoch
+                            else c
+                        )
                     )
 
     def withdraw(self) -> None:
@@ -103,19 +109,24 @@ class Grant:
 
 
 class Ramp:
-    """This process's share of a ramp: whose turn it is, and how the calls let through ended."""
+    """This process's share of a ramp: whose turn it is, and how the calls let through ended.
 
-    def __init__(self) -> None:
+    Calls let through are evenly spaced; ``draw`` says where in its first interval a process begins,
+    so that many processes together let through the share, and not one call each.
+    """
+
+    def __init__(self, draw: Callable[[], float]) -> None:
+        self._draw = draw
         self._lock = threading.Lock()
         self._epoch = -1
         self._due = 0.0
         self._calls = self._failures = 0
 
     def admits(self, epoch: int, share: float) -> bool:
-        """Tell whether the next call is one of the share: the first, and then evenly spaced ones."""
+        """Tell whether the next call is one of the share."""
         with self._lock:
-            if self._enter(epoch):
-                self._due = 1.0 - share
+            if epoch != self._epoch:
+                self._epoch, self._due, self._calls, self._failures = epoch, self._draw(), 0, 0
             self._due += share
             if self._due < 1:
                 return False
@@ -125,16 +136,11 @@ class Ramp:
     def count(self, epoch: int, *, failed: bool) -> bool:
         """Count a call's end; tell whether too many have failed, more than half of two or more."""
         with self._lock:
-            self._enter(epoch)
+            if epoch != self._epoch:
+                return False  # a late call of an earlier ramp
             self._calls += 1
             self._failures += failed
             return self._failures >= _RAMP_FAILURES and self._failures * 2 > self._calls
-
-    def _enter(self, epoch: int) -> bool:
-        if epoch == self._epoch:
-            return False
-        self._epoch, self._due, self._calls, self._failures = epoch, 0.0, 0, 0
-        return True
 
 
 class Gate:
@@ -143,9 +149,9 @@ class Gate:
     Others are refused meanwhile, so that no crowd waits for Redis.
     """
 
-    def __init__(self, node: str, timing: Timing) -> None:
+    def __init__(self, node: str, timing: Timing, draw: Callable[[], float]) -> None:
         self.node, self.timing = node, timing
-        self.ramp = Ramp()
+        self.ramp = Ramp(draw)
         self._asking = threading.BoundedSemaphore(timing.permitted_probes)
 
     def pass_(self, keepers: list[Keeper], *, witness: bool) -> list[Grant]:

@@ -64,8 +64,8 @@ class Alert:
 
     def __str__(self) -> str:
         if self.times == 1:
-            return f"The breaker {self.name} opened for {self.open_for_s:.0f} s: {self.cause}."
-        again = f"stays open ({self.times} times in a row), now for {self.open_for_s:.0f} s"
+            return f"The breaker {self.name} opened for {self.open_for_s:.3g} s: {self.cause}."
+        again = f"stays open ({self.times} times in a row), now for {self.open_for_s:.3g} s"
         return f"The breaker {self.name} {again}: {self.cause}."
 
 

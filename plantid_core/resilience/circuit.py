@@ -23,6 +23,7 @@ Mode = Literal["auto", "forced-open", "disabled", "metrics-only"]
 MODES: tuple[Mode, ...] = ("auto", "forced-open", "disabled", "metrics-only")
 
 MANUAL = "manual"
+CLOSED_BY_HAND = "closed by hand"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +48,11 @@ class Timing:
 
     def open_ms(self, strikes: int, draw: float) -> float:
         """Return the time of the ``strikes``-th opening in a row; ``draw`` is uniform in [0, 1)."""
-        # Bounded before it is raised: a float to the power of a few thousand openings overflows.
-        grown = self.reset_ms * self.growth ** min(strikes - 1, 64)
         longest = max(self.longest_ms, self.reset_ms)
+        try:
+            grown = self.reset_ms * self.growth ** (strikes - 1)
+        except OverflowError:
+            grown = longest
         return min(grown, longest) * (1 - self.jitter * draw)
 
 
@@ -146,10 +149,10 @@ def probe_succeeded(
     circuit: Circuit, now: float, epoch: int, token: str, timing: Timing
 ) -> Circuit:
     """Count a good probe; enough of them begin the ramp."""
-    if not _probing(circuit, now, epoch, timing):
+    permits = _without(circuit.permits, token)
+    if permits == circuit.permits or not _probing(circuit, now, epoch, timing):
         return circuit
     successes = circuit.successes + 1
-    permits = _without(circuit.permits, token)
     if successes < timing.permitted_probes:
         return _changed(circuit, successes=successes, permits=permits)
     phase: Phase = "ramp" if timing.ramp else "closed"
@@ -190,6 +193,8 @@ def overrule(circuit: Circuit, now: float, token: str, timing: Timing) -> Circui
     """Close it again: the challenger's call succeeded, so the trouble is its accusers' own."""
     if circuit.challenger != token or stage(circuit, now, timing).name != "open":
         return circuit
+    if circuit.confirmed:
+        return _changed(circuit, challenger=None)
     return _changed(
         circuit, phase="closed", since=now, strikes=circuit.strikes - 1, challenger=None,
         accusers=(), overruled=circuit.accusers,
@@ -212,7 +217,9 @@ def open_by_hand(circuit: Circuit, now: float, draw: float, timing: Timing) -> C
 
 def close(circuit: Circuit, now: float) -> Circuit:
     """Close it by hand, with all forgotten but how often it was open."""
-    return Circuit(circuit.epoch, circuit.version + 1, since=now, mode=circuit.mode)
+    return Circuit(
+        circuit.epoch, circuit.version + 1, since=now, mode=circuit.mode, cause=CLOSED_BY_HAND
+    )
 
 
 def force(circuit: Circuit, mode: Mode) -> Circuit:

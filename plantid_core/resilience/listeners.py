@@ -47,6 +47,8 @@ class Listeners:
 
     def add(self, listener: CircuitBreakerListener) -> None:
         """Add a listener; raises TypeError for what has none of the four methods, as a function."""
+        if isinstance(listener, type):
+            raise TypeError(f"a listener is an object; {listener.__name__} is a class")
         if not any(callable(getattr(listener, event, None)) for event in _EVENTS):
             raise TypeError(
                 f"a listener needs one of the methods {', '.join(_EVENTS)}, as"
@@ -68,9 +70,13 @@ class Listeners:
 
 
 def _told(members: tuple[CircuitBreakerListener, ...], event: str) -> list[Told]:
-    own = getattr(CircuitBreakerListener, event)
-    heard = (member for member in members if getattr(type(member), event, own) is not own)
-    return [getattr(member, event) for member in heard]
+    idle = getattr(CircuitBreakerListener, event)
+    methods = (getattr(member, event, None) for member in members)
+    return [
+        method
+        for method in methods
+        if callable(method) and getattr(method, "__func__", None) is not idle
+    ]
 
 
 def complain(error: Exception) -> None:

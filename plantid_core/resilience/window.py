@@ -7,7 +7,6 @@ from calls begun in it says nothing of the time after.
 
 from __future__ import annotations
 
-import copy
 import itertools
 import math
 import threading
@@ -111,21 +110,22 @@ class Window:
         self._calls = rules.window_calls
         if rules.window_calls is None and rules.window_s is None:
             self._calls = _DEFAULT_CALLS
-        self._failed_at: deque[int] = deque(maxlen=self._calls)
-        self._slow_at: deque[int] = deque(maxlen=self._calls)
+        self._failed_at: deque[int] = deque(maxlen=self._calls or 0)
+        self._slow_at: deque[int] = deque(maxlen=self._calls or 0)
         self._span_s = 0.0 if rules.window_s is None else rules.window_s / _BUCKETS
         self._buckets = deque([_Bucket(now, 0)], maxlen=_BUCKETS + 1)
         self.roll_at = now + self._span_s if self._span_s else math.inf
 
     def calls(self) -> int:
         """Return how many calls it has counted."""
-        return next(copy.copy(self._counter))
+        return int(repr(self._counter).removeprefix("count(").removesuffix(")"))
 
     def succeeded(self, took_s: float, now: float) -> str | None:
         """Count a success; return why that opens the breaker, as a slow one may."""
         with self._lock:
             self._roll(now)
             number = self.tick()
+            self.last_success = now
             if took_s < self.slow_from:
                 return None
             self._note_slow(number)
@@ -177,9 +177,9 @@ class Window:
         rules = self.rules
         if calls < rules.minimum_calls:
             return None
-        if rules.failure_rate is not None and failures >= rules.failure_rate * calls:
+        if rules.failure_rate is not None and failures / calls >= rules.failure_rate:
             return f"{failures} of {calls} calls failed"
-        if rules.slow_rate is not None and slow >= rules.slow_rate * calls:
+        if rules.slow_rate is not None and slow / calls >= rules.slow_rate:
             return f"{slow} of {calls} calls took {rules.slow_call_s:g} s or more"
         return None
 
