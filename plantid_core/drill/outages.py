@@ -88,6 +88,11 @@ def _judge_outage(scene: Scene, before: Heard, during: Heard) -> None:
     checks.equal("new_answered", new.answered(), len(new))
     checks.figure("new_from_offline", new.rungs()["offline"])
     checks.figure("known_from_stale", during.of("known during").rungs()["stale"])
+    for stream in ("known", "new"):
+        checks.figure(f"{stream}_p99_before_ms", before.of(f"{stream} before").percentile_ms(99))
+        checks.figure(f"{stream}_p99_during_ms", during.of(f"{stream} during").percentile_ms(99))
+    checks.figure("p50_before_ms", before.percentile_ms(50))
+    checks.figure("p50_during_ms", during.percentile_ms(50))
     checks.figure("p99_before_ms", before.percentile_ms(99))
     checks.figure("p99_during_ms", during.percentile_ms(99))
     ratio = during.percentile_ms(99) / max(before.percentile_ms(99), 1e-9)
