@@ -22,10 +22,10 @@ from pybreaker import CircuitBreakerError
 
 from plantid_core.resilience import breaker_fleet
 from plantid_core.resilience import circuit as circuits
+from plantid_core.resilience.breaker_alarm import Alarm
 from plantid_core.resilience.breaker_circuits import Circuits
 from plantid_core.resilience.breaker_permit import Gate, Refused
 from plantid_core.resilience.breaker_settings import (
-    Alert,
     BreakerReport,
     BreakerSettings,
     State,
@@ -38,7 +38,7 @@ from plantid_core.resilience.link import LinkError
 from plantid_core.resilience.listeners import Listeners, StateName, complain
 from plantid_core.resilience.outcome import FAILURE, Judgement, by_meaning
 from plantid_core.resilience.window import Window
-from plantid_core.telemetry import shout, tell
+from plantid_core.telemetry import tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -126,7 +126,7 @@ class Breaker:
         self._circuits = Circuits(self.node, self.timing, self._clock, start)
         self._passage = Gate(self.node, self.timing, self._draw)
         self._window = Window(self.rules, self._clock())
-        self._sounded = -1.0
+        self._alarm = Alarm(self.name, self.node, self._alert)
         self._gate: _Guard | None = None
         self._refuse_until = -math.inf
         if self._client is None:
@@ -316,7 +316,7 @@ class Breaker:
         kwargs: dict[str, object],
     ) -> T:
         """Do as `call` does, and let the grants know how it ended."""
-        self._tell(self._listeners.before, func, *args, **kwargs)
+        self._listeners.tell(self._listeners.before, self, func, *args, **kwargs)
         window, began = self._window, self._clock()
         try:
             result = func(*args, **kwargs)
@@ -336,7 +336,7 @@ class Breaker:
             self._conclude(grants, FAILURE if bad else None, "a probe was slow")
         elif why := window.succeeded(ended - began, ended):
             self._trip(window, why, None)
-        self._tell(self._listeners.succeeded)
+        self._listeners.tell(self._listeners.succeeded, self)
         return result
 
     def _conclude(self, grants: list[Grant], judgement: Judgement | None, cause: str) -> None:
@@ -350,7 +350,7 @@ class Breaker:
                 self._report_to(replace(grant, keeper=self._circuits.own), judgement, accusation)
         self._refresh()
         self._note()
-        self._sound(self._circuits.own.circuit)
+        self._alarm.sound(self._circuits.own.circuit)
 
     def _report_to(self, grant: Grant, judgement: Judgement | None, accusation: Accusation) -> None:
         if judgement is None:
@@ -381,7 +381,7 @@ class Breaker:
     def _count_failure(self, judgement: Judgement, error: BaseException) -> None:
         if judgement.fails:
             self._last_failure = time.time()
-            self._tell(self._listeners.failed, error)
+            self._listeners.tell(self._listeners.failed, self, error)
 
     def _trip(self, window: Window, cause: str, named_s: float | None) -> None:
         accusation = self._accusation(cause, named_s)
@@ -399,7 +399,7 @@ class Breaker:
             return
         self._note()
         if share is None:
-            self._sound(self._circuits.own.circuit)
+            self._alarm.sound(self._circuits.own.circuit)
             return
 
         def accuse() -> None:
@@ -411,7 +411,7 @@ class Breaker:
                 # By the time of the trip: it may have waited to be told.
                 share.change(lambda c, _: circuits.trip(c, at, seen, accusation, timing))
             except LinkError:
-                self._sound(self._circuits.own.circuit)
+                self._alarm.sound(self._circuits.own.circuit)
 
         share.later(accuse)
 
@@ -432,7 +432,7 @@ class Breaker:
             self._refresh()
         self._note()
         if circuit is not None:
-            self._sound(circuit)
+            self._alarm.sound(circuit)
 
     def _saw_it_work(self) -> bool:
         """Tell whether as many calls have just succeeded here as it takes failures to open it."""
@@ -464,33 +464,7 @@ class Breaker:
                 self._window = Window(self.rules, self._clock())
                 self._refresh()
         tell("breaker_state", name=self.name, was=old, now=new)
-        self._tell(self._listeners.changed, StateName(old), StateName(new))
-
-    def _sound(self, circuit: Circuit) -> None:
-        """Raise the alarm for an opening that this process has caused; others' is theirs to raise."""
-        with self._circuits.lock:
-            mine = circuit.phase == "open" and circuit.accusers[:1] == (self.node,)
-            if not mine or circuit.since == self._sounded:
-                return
-            self._sounded = circuit.since
-        alert = Alert(
-            self.name, circuit.cause, circuit.strikes, (circuit.until - circuit.since) / 1e3
-        )
-        shout("breaker_open", name=self.name, cause=alert.cause, times=alert.times)
-        if self._alert is not None:
-            try:
-                self._alert(alert)
-            except Exception as error:  # noqa: BLE001 - the call is not to fail for an alarm
-                complain(error)
-
-    def _tell(
-        self, heard: tuple[Callable[..., object], ...], *args: object, **kwargs: object
-    ) -> None:
-        for told in heard:
-            try:
-                told(self, *args, **kwargs)
-            except Exception as error:  # noqa: BLE001 - a listener's trouble is its own
-                complain(error)
+        self._listeners.tell(self._listeners.changed, self, StateName(old), StateName(new))
 
     def _by_hand(self, transition: Transition) -> None:
         self._meet_fleet()

@@ -8,7 +8,6 @@ circuit allows. Nothing here is waited for on the way of a call but a permit to 
 
 from __future__ import annotations
 
-import math
 import os
 import queue
 import threading
@@ -21,6 +20,7 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from plantid_core.resilience.circuit import Circuit
+from plantid_core.resilience.fleet_clock import FleetClock
 from plantid_core.resilience.link import Address, LinkError, Timeouts
 from plantid_core.resilience.server import RedisServer
 from plantid_core.resilience.subscriber import Subscriber
@@ -52,42 +52,9 @@ ROLL_CALL = "return redis.call('PUBLISH', ARGV[1], '')"
 _KEEP_MS = 7 * 86_400_000
 _ATTEMPTS = 64
 _NEVER = b"\0"
-_RESYNC_S = 60.0
-_EXACT_MS = 1.0
 _READINGS = 8
-_DRIFT = 1e-4  # two quartz clocks drift apart by less
 _CIRCUIT: TypeAdapter[Circuit] = TypeAdapter(Circuit)
 _FORGOTTEN = Circuit()
-
-
-class FleetClock:
-    """Redis' clock, read off ours: the reading with the shortest round trip of late is gone by."""
-
-    def __init__(self) -> None:
-        self.offset_ms = 0.0
-        self._round_trip_ms = math.inf
-        self._read_at_ms = -math.inf
-
-    def now_ms(self) -> float:
-        """Return what Redis' clock shows."""
-        return time.monotonic() * 1e3 + self.offset_ms
-
-    @property
-    def good(self) -> bool:
-        """Tell whether the reading is exact and young."""
-        young = time.monotonic() * 1e3 - self._read_at_ms < _RESYNC_S * 1e3
-        return young and self._round_trip_ms <= _EXACT_MS
-
-    def sample(self, asked_ms: float, answered_ms: float, shown_ms: float) -> None:
-        """Take a reading of Redis' clock, asked and answered at these times of ours."""
-        round_trip = answered_ms - asked_ms
-        offset = shown_ms - (asked_ms + answered_ms) / 2
-        # Its host's clock may be set; else a slow reading must not oust an exact one.
-        stepped = abs(offset - self.offset_ms) > round_trip + self._round_trip_ms
-        aged_ms = max(0.0, asked_ms - self._read_at_ms) * _DRIFT
-        if stepped or round_trip <= self._round_trip_ms + aged_ms:
-            self.offset_ms, self._round_trip_ms = offset, round_trip
-            self._read_at_ms = answered_ms
 
 
 class Share:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypedDict
 
 from plantid_core.resilience.circuit import MODES, Timing
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
 
     from pybreaker import CircuitBreakerListener
 
+    from plantid_core.resilience.breaker_alarm import Alert
     from plantid_core.resilience.circuit import Mode
     from plantid_core.resilience.outcome import Judgement
 
@@ -51,22 +51,6 @@ class BreakerSettings(TypedDict, total=False):
     alert: Callable[[Alert], None]
     clock: Callable[[], float]
     draw: Callable[[], float]
-
-
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """A breaker has opened, or was found still to be needed: why, and how often in a row by now."""
-
-    name: str
-    cause: str
-    times: int
-    open_for_s: float
-
-    def __str__(self) -> str:
-        if self.times == 1:
-            return f"The breaker {self.name} opened for {self.open_for_s:.3g} s: {self.cause}."
-        again = f"stays open ({self.times} times in a row), now for {self.open_for_s:.3g} s"
-        return f"The breaker {self.name} {again}: {self.cause}."
 
 
 class BreakerReport(TypedDict):

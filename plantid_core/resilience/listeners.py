@@ -62,6 +62,15 @@ class Listeners:
         with self._lock:
             self._set(tuple(member for member in self._members if member is not listener))
 
+    @staticmethod
+    def tell(heard: tuple[Told, ...], *args: object, **kwargs: object) -> None:
+        """Call all of them; what one raises is logged, and stops neither the others nor the caller."""
+        for told in heard:
+            try:
+                told(*args, **kwargs)
+            except Exception as error:  # noqa: BLE001 - a listener's trouble is its own
+                complain(error)
+
     def _set(self, members: tuple[CircuitBreakerListener, ...]) -> None:
         self._members = members
         self.before, self.succeeded, self.failed, self.changed = (

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from servers import Server
 
-    from plantid_core.resilience.breaker_settings import Alert
+    from plantid_core.resilience.breaker_alarm import Alert
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import requests
 from plantid_core.telemetry import tell
 
 if TYPE_CHECKING:
-    from plantid_core.resilience.breaker_settings import Alert
+    from plantid_core.resilience.breaker_alarm import Alert
 
 _QUEUED = 32
 _CONNECT_S, _READ_S = 3.0, 5.0
