@@ -93,20 +93,8 @@ class _Plain(HTTPConnection):
         super().putrequest(method, url, skip_host, skip_accept_encoding)
 
 
-class _Secured(HTTPSConnection):
-    def connect(self) -> None:
-        super().connect()
-        _watch(self.sock)
-
-    def putrequest(
-        self,
-        method: str,
-        url: str,
-        skip_host: bool = False,  # noqa: FBT001, FBT002 - http.client's own
-        skip_accept_encoding: bool = False,  # noqa: FBT001, FBT002
-    ) -> None:
-        _watch(self.sock)
-        super().putrequest(method, url, skip_host, skip_accept_encoding)
+class _Secured(_Plain, HTTPSConnection):
+    """The same over TLS: the order of the bases lets `_Plain` call the secured methods."""
 
 
 class _PlainPool(HTTPConnectionPool):
