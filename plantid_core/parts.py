@@ -126,9 +126,9 @@ def make_breakers(
     owned: list[Closable],
 ) -> dict[str, Breaker]:
     """Return the breaker of every service, shared by all processes on one Redis."""
-    from plantid_core.webhook import Webhook
     from plantid_core.guards import in_fair_time
     from plantid_core.resilience.breaker import Breaker
+    from plantid_core.webhook import Webhook
 
     more: BreakerSettings = {
         "failure_rate": settings.breaker_failure_rate,

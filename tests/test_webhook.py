@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 from processes import until
 
-from plantid_core.webhook import Webhook
 from plantid_core.resilience.breaker_alarm import Alert
+from plantid_core.webhook import Webhook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
