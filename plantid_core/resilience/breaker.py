@@ -126,6 +126,7 @@ class Breaker:
         self._circuits = Circuits(self.node, self.timing, self._clock, start)
         self._passage = Gate(self.node, self.timing, self._draw)
         self._window = Window(self.rules, self._clock())
+        self._opened_with = self._window.figures(self._clock())
         self._alarm = Alarm(self.name, self.node, self._alert)
         self._gate: _Guard | None = None
         self._refuse_until = -math.inf
@@ -193,7 +194,7 @@ class Breaker:
         """Open it now, everywhere, for its usual time."""
         draw = self._draw()
         with self._circuits.lock:
-            self._window = Window(self.rules, self._clock())
+            self._begin_window()
         self._by_hand(lambda c, now: circuits.open_by_hand(c, now, draw, self.timing))
 
     def close(self) -> None:
@@ -236,7 +237,9 @@ class Breaker:
     def report(self) -> BreakerReport:
         """Return how it stands."""
         now, keeper = self._clock(), self._circuits.worst()
-        figures, at = self._window.figures(now), keeper.circuit
+        at = keeper.circuit
+        # While it is not closed, what it opened with says more than the new window's nothing.
+        figures = self._window.figures(now) if self.state == "closed" else self._opened_with
         open_since = at.since if at.phase == "open" else None
         behind_s = keeper.now() / 1e3 - time.time()
         return {
@@ -388,7 +391,7 @@ class Breaker:
         with self._circuits.lock:
             if window is not self._window:
                 return  # it has opened since: these are the last calls of the time before
-            self._window = Window(self.rules, self._clock())
+            self._begin_window()
             if (mode := self.mode) == "auto":
                 self._circuits.trip(accusation)
                 self._refresh()
@@ -428,11 +431,18 @@ class Breaker:
             if circuit is None:
                 self._circuits.reach(share)
             elif self._circuits.take(circuit, self._overruled(), saw_it_work=self._saw_it_work()):
-                self._window = Window(self.rules, self._clock())
+                self._begin_window()
             self._refresh()
         self._note()
         if circuit is not None:
             self._alarm.sound(circuit)
+
+    def _begin_window(self) -> None:
+        """Count anew, and remember what the old window held; one that held nothing is no memory."""
+        figures = self._window.figures(self._clock())
+        if figures.calls or self._circuits.state() == "closed":
+            self._opened_with = figures
+        self._window = Window(self.rules, self._clock())
 
     def _saw_it_work(self) -> bool:
         """Tell whether as many calls have just succeeded here as it takes failures to open it."""

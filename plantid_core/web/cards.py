@@ -33,6 +33,7 @@ _SAID = {
     "quota": ("Has no requests left", "Try again in {wait}."),
     "rejected": ("Refused the request", "Check the service's API key in the settings."),
 }
+_UNASKED = {"breaker_open", "bulkhead_full"}
 _SOURCES = {
     "upstream": "fresh",
     "near": "from memory",
@@ -147,6 +148,8 @@ def _no_names(answer: Answer) -> None:
 
 def _origin(answer: Answer) -> str:
     words = [_SOURCES[answer.source], duration(answer.elapsed_ms)]
+    if answer.error:
+        words[0] = "not asked" if answer.error["code"] in _UNASKED else "no answer"
     if answer.source in {"redis", "near", "stale"}:
         words[0] += f", {age(answer.age_s)} old"
     if answer.project:

@@ -249,6 +249,7 @@ def test_its_report_tells_how_it_stands(clock: Clock) -> None:
 
     assert (fresh["state"], fresh["failures"], fresh["opened_at"]) == ("closed", 0, None)
     assert (found["state"], found["name"], found["forced"]) == ("open", "plant_id", None)
+    assert (found["failures"], found["failure_rate"]) == (5, 1.0)
     moments = (found["last_failure_at"], found["opened_at"], found["opens_until"])
     assert all(str(moment).endswith("Z") for moment in moments)
 

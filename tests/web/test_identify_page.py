@@ -175,7 +175,19 @@ def test_the_page_says_who_stands_in_and_when_to_try_again(
     assert not page.exception
     assert "Pl@ntNet did not answer: Plant.id and the offline model stand in." in drawn(page)
     assert "Try again in 5 min." in drawn(page)
+    assert "no answer · " in drawn(page)
     assert "saved" not in drawn(page)
+
+
+def test_a_service_left_alone_is_said_not_to_have_been_asked(page: AppTest) -> None:
+    """The header and the card say so; the small print does not call it fresh."""
+    application.workbench().breakers["plantnet"].open()
+    button(page, "Try the sample photo").click().run()  # type: ignore[attr-defined]
+
+    button(page, "Identify").click().run()  # type: ignore[attr-defined]
+
+    assert "Pl@ntNet left alone" in drawn(page)
+    assert "not asked · " in drawn(page)
 
 
 def test_the_page_says_what_the_cache_has_saved(page: AppTest) -> None:
