@@ -6,6 +6,7 @@ without Redis each process keeps its own values and computes a key once.
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -48,12 +49,16 @@ STALE: Origin = "stale"
 
 
 class Kept:
-    """A near value. ``calm_until``: before this monotonic time it can be handed out unseen."""
+    """A near value. ``calm_until``: before this monotonic time it can be handed out unseen.
 
-    __slots__ = ("calm_until", "envelope", "value")
+    ``doubtful``: it may have been replaced while no news came; it is only good for want of a better.
+    """
+
+    __slots__ = ("calm_until", "doubtful", "envelope", "value")
 
     def __init__(self, envelope: Envelope, beta: float) -> None:
         self.envelope = envelope
+        self.doubtful = False
         self.value = envelope.value
         left = envelope.soft_expiry - calm(beta) * envelope.delta - time.time()
         self.calm_until = time.monotonic() + left
@@ -124,11 +129,12 @@ class Cache:
 
         Raises what ``compute`` raised, in every caller that waited for it (`RemoteError` where that
         was in another process), and `DeadlineExceeded` in a caller whose own deadline passes while
-        it waits. ``fresh`` takes no value that was there before. ``prefer_stale`` is for a caller who
-        knows that computing would fail: a stale value is returned at once, and nothing is refreshed.
+        it waits. ``fresh`` takes one that was there before only for want of a new one. ``prefer_stale``
+        is for a caller who knows that computing would fail: a stale value is returned at once, and
+        nothing is refreshed.
         """
-        kept = None if fresh else self.near.peek(key)
-        if kept is not None:
+        kept = self.near.peek(key)
+        if kept is not None and not fresh:
             if time.monotonic() < kept.calm_until:
                 self._near_hit()
                 return Cached(kept.value, "near", max(0.0, time.time() - kept.envelope.stored))
@@ -140,12 +146,14 @@ class Cache:
             return self.seek(key, compute, deadline, kept, fresh=fresh)
         except DeadlineExceeded:
             # Whoever has waited in vain for a new value is better served with the one before.
-            found = self._usable(key, kept) if self.policy.stale_on_error and not fresh else None
+            found = self._usable(key, kept) if self.policy.stale_on_error else None
             if found is None:
                 raise
             return found
 
     def _from_near(self, key: str, kept: Kept, compute: Producer) -> Cached | None:
+        if kept.doubtful and self.available():
+            return None
         envelope, now = kept.envelope, time.time()
         age = max(0.0, now - envelope.stored)
         if now < envelope.soft_expiry:
@@ -166,10 +174,10 @@ class Cache:
         envelope, origin = None if kept is None else kept.envelope, NEAR
         if self._forked:
             self._begin_anew()
-        if envelope is None or envelope.hard_expiry <= time.time():
+        if kept is None or kept.doubtful or kept.envelope.hard_expiry <= time.time():
             blob = self._driver.read(key)
-            envelope = Envelope.unpack(blob) if isinstance(blob, bytes) else None
-            origin = REDIS
+            if isinstance(blob, bytes) and (newer := Envelope.unpack(blob)) is not None:
+                envelope, origin = newer, REDIS
         now = time.time()
         if envelope is None or envelope.kind == "error" or envelope.hard_expiry <= now:
             return None
@@ -274,7 +282,9 @@ class Cache:
             self._errors.drop(key)
         if self.policy.near_size:
             newer = self.near.peek(key)
-            if newer is None or not 0 < envelope.fence < newer.envelope.fence:
+            if newer is not None and newer.doubtful and landing.origin == "stale":
+                pass  # served for want of a better is no proof that there is none
+            elif newer is None or not 0 < envelope.fence < newer.envelope.fence:
                 self.near.put(key, Kept(envelope, self.policy.beta))
         age = 0.0 if landing.origin == "upstream" else max(0.0, time.time() - envelope.stored)
         return Cached(envelope.value, landing.origin, age, events)
@@ -311,7 +321,9 @@ class Cache:
 
     def _gap(self) -> None:
         # What was made without a lease is known to no other process, so nobody can have replaced it.
-        self.near.forget(lambda kept: kept.envelope.fence > 0)
+        for kept in self.near.values():
+            if kept.envelope.fence > 0:
+                kept.calm_until, kept.doubtful = -math.inf, True
 
     def _down(self) -> None:
         self._wake.wake_all()

@@ -82,11 +82,10 @@ class Near(Generic[T]):
             if entry is None or self._entries.get(key) is entry:
                 self._entries.pop(key, None)
 
-    def forget(self, unwanted: Callable[[T], bool]) -> None:
-        """Drop all values of which ``unwanted`` says so."""
+    def values(self) -> list[T]:
+        """Return all values."""
         with self._lock:
-            for key in [key for key, entry in self._entries.items() if unwanted(entry.value)]:
-                del self._entries[key]
+            return [entry.value for entry in self._entries.values()]
 
     def __len__(self) -> int:
         return len(self._entries)

@@ -64,7 +64,7 @@ class Surroundings:
 def pursue(around: Surroundings, *, fresh: bool = False, fallback: Envelope | None = None) -> Steps:
     """Find the key's value, or make it, or wait for whoever makes it.
 
-    ``fresh`` takes no value that was there before; ``fallback`` is one to use where making it fails.
+    ``fresh`` takes a value that was there before, as ``fallback``, only where making a new one fails.
     Raises what the computation raised: its own error in its own process, `RemoteError` in others.
     """
     return (yield from _Pursuit(around, fallback).run(fresh=fresh))
@@ -94,6 +94,9 @@ class _Pursuit:
             envelope = self._open(blob)
             if envelope is not None and not fresh and (landing := self._serve(envelope)):
                 return landing
+            if envelope is not None and envelope.kind != "error":
+                # Also who wants a new one is better served with the one before than with none.
+                self._best = envelope
         if not fresh:
             self._around.count("miss")
         return (yield from self._contend())
@@ -198,7 +201,7 @@ class _Pursuit:
 
     def _abort(self, lease: Lease, failed: Failed) -> Steps:
         now, keep = self._around.clock(), self._policy.error_ttl_s
-        if self._best is not None or not is_kept(failed.error):
+        if self._usable(now) or not is_kept(failed.error):
             # A stale value is worth more than a record of why there is no fresh one.
             keep = 0.0
         told = Envelope(
@@ -210,12 +213,13 @@ class _Pursuit:
 
     def _failed(self, fail: Callable[[], NoReturn]) -> Landing:
         best = self._best
-        if best is None or not self._policy.stale_on_error:
-            fail()
-        if best.hard_expiry <= self._around.clock():
+        if best is None or not (self._usable(self._around.clock()) and self._policy.stale_on_error):
             fail()
         self._around.count("stale")
         return Landing(best, "stale")
+
+    def _usable(self, now: float) -> bool:
+        return self._best is not None and now < self._best.hard_expiry
 
     def _without_server(self) -> Steps:
         self._around.count("degraded")

@@ -96,13 +96,19 @@ def test_what_is_gone_is_computed(make_cache: MakeCache) -> None:
     assert cache.get("key", lambda: "new").value == "new"
 
 
-def test_a_fresh_request_takes_no_old_value(make_cache: MakeCache) -> None:
-    """Who asks for a new answer is told that there is none."""
-    cache = make_cache(soft_ttl_s=0.1)
+def test_a_fresh_request_that_is_refused_gets_the_value_before(make_cache: MakeCache) -> None:
+    """It is asked for anew first, and what comes instead is marked as stale."""
+    cache, asked = make_cache(soft_ttl_s=0.1), []
     make_stale(cache)
 
-    with pytest.raises(ProviderUnavailable):
-        cache.get("key", refuse, fresh=True, prefer_stale=True)
+    def refused() -> object:
+        asked.append(1)
+        return refuse()
+
+    found = cache.get("key", refused, fresh=True, prefer_stale=True)
+
+    assert asked == [1]
+    assert (found.value, found.origin) == ("old", "stale")
 
 
 def test_without_redis_the_near_value_serves(make_cache: MakeCache, server: Server) -> None:
@@ -211,3 +217,32 @@ def test_with_nothing_kept_a_deadline_is_a_deadline(make_cache: MakeCache) -> No
 
         slow.released.set()
         assert computing.result(10).value == "new"
+
+
+def test_asking_anew_in_vain_harms_nobody(make_cache: MakeCache) -> None:
+    """Who wants a new value gets the one before where there is none, and it stays there for others."""
+    asks, other = make_cache(error_ttl_s=5), make_cache(error_ttl_s=5)
+    asks.get("key", lambda: "old")
+
+    found = asks.get("key", lambda: {}["gone"], fresh=True)
+
+    assert (found.value, found.origin) == ("old", "stale")
+    assert other.get("key", never).value == "old"
+
+
+def test_an_emptied_redis_takes_no_stale_value_away(make_cache: MakeCache, server: Server) -> None:
+    """A near value that may be outdated is no answer while a new one can be made, and one if it cannot."""
+    cache = make_cache(soft_ttl_s=600)
+    cache.get("key", lambda: "old")
+    server.kill()
+    with pytest.raises(KeyError):
+        cache.get("another", lambda: {}["gone"])
+    server.restart()
+    assert until(cache.available, 3.0)
+    assert until(lambda: cache.near.peek("key").doubtful, 3.0)  # type: ignore[union-attr]
+
+    without = cache.get("key", lambda: {}["gone"])
+    anew = cache.get("key", lambda: "new")
+
+    assert (without.value, without.origin) == ("old", "stale")
+    assert (anew.value, anew.origin) == ("new", "upstream")
