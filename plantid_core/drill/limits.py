@@ -23,6 +23,7 @@ _ASKED_AGAIN_S = 1.5
 _STORM = 1200
 _BAD_SHARE = 0.9
 _AMPLIFICATION = 1.1
+_LEAST_RETRIES = 0.02
 _OUT_OF_REACH = 1_000_000_000
 
 
@@ -68,6 +69,8 @@ def retry_after(scene: Scene) -> None:
     checks.equal("answered", heard.answered(), _PROCESSES * traffic.requests)
     for service in SERVICES:
         _judge_pause(scene, watch, service)
+        refused = heard.codes(service)["breaker_open"]
+        checks.at_least(f"{service}_refused_by_its_breaker", refused, 1)
 
 
 def _say_retry_after(scene: Scene, service: Service, status: int) -> None:
@@ -113,5 +116,7 @@ def retry_storm(scene: Scene) -> None:
     checks.at_least("offered_calls", offered, 2000)
     checks.figure("attempts", attempts)
     checks.at_most("attempts_per_call_ratio", attempts / max(1, offered), _AMPLIFICATION)
-    checks.figure("answered", heard.answered())
+    # A retrier that never tried again would keep the bound, and be of no use.
+    checks.at_least("retries", attempts - offered, _LEAST_RETRIES * offered)
+    checks.at_least("answered", heard.answered(), (1 - _BAD_SHARE) / 2 * len(heard))
     checks.equal("failed", sum(told.failed is not None for told in heard), 0)

@@ -45,6 +45,7 @@ def reset(scene: Scene) -> None:
 def slow_drip(scene: Scene) -> None:
     """Every answer comes at a hundred bytes a second, and would take minutes."""
     _nonsense(scene, drip_bytes_per_s=100)
+    _opened(scene)
 
 
 def _nonsense(scene: Scene, **faults: object) -> None:

@@ -86,8 +86,11 @@ def _judge_outage(scene: Scene, before: Heard, during: Heard) -> None:
     checks.equal("answered", during.answered(), len(during))
     new = during.of("new during")
     checks.equal("new_answered", new.answered(), len(new))
-    checks.figure("new_from_offline", new.rungs()["offline"])
-    checks.figure("known_from_stale", during.of("known during").rungs()["stale"])
+    known = during.of("known during")
+    checks.equal("new_from_offline", new.rungs()["offline"], len(new))
+    checks.at_least("known_from_stale", known.rungs()["stale"], len(known) / 2)
+    kept = known.rungs()["stale"] + known.rungs()["fresh"]
+    checks.equal("known_from_a_kept_answer", kept, len(known))
     for stream in ("known", "new"):
         checks.figure(f"{stream}_p99_before_ms", before.of(f"{stream} before").percentile_ms(99))
         checks.figure(f"{stream}_p99_during_ms", during.of(f"{stream} during").percentile_ms(99))
