@@ -16,6 +16,7 @@ import threading
 import time
 import weakref
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar
 
 from pybreaker import CircuitBreakerError
@@ -55,7 +56,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _FIRST_WAIT_S = 0.25
-_WITNESS_S = 1.0
+_WITNESS_S = 10.0
 _SHORTLY_S = 0.05
 
 
@@ -104,6 +105,8 @@ class Breaker:
         permitted_probes: int = 1,
         **settings: Unpack[BreakerSettings],
     ) -> None:
+        if not name.isprintable() or not name:
+            raise ValueError(f"a breaker's name must be printable and not empty; it is {name!r}")
         self.name, self.fail_max, self.reset_timeout = name, fail_max, reset_timeout
         self.rules = rules_of(fail_max, settings)
         self.timing = timing_of(
@@ -115,6 +118,7 @@ class Breaker:
         self._draw = settings.get("draw", random.random)
         self._listeners = Listeners(settings.get("listeners", ()))
         self._client = client
+        self._inside = threading.local()
         self._known_as = ":".join(filter(None, (name, settings.get("scope", ""))))
         self._last_failure: float | None = None
         self._noted: State = "closed"
@@ -289,6 +293,8 @@ class Breaker:
         if now < self._refuse_until:
             left = self._refuse_until - now
             raise BreakerOpen(self.name, left if left < math.inf else self.reset_timeout)
+        if getattr(self._inside, "probe", False):
+            return func(*args, **kwargs)  # a part of the call that was let through
         mode = self.mode
         if mode == "disabled":
             return func(*args, **kwargs)
@@ -321,9 +327,11 @@ class Breaker:
         """Do as `call` does, and let the grants know how it ended."""
         self._listeners.tell(self._listeners.before, self, func, *args, **kwargs)
         window, began = self._window, self._clock()
+        self._inside.probe = any(grant.kind == "probe" for grant in grants)
         try:
             result = func(*args, **kwargs)
         except BaseException as error:
+            self._inside.probe = False
             took = self._clock() - began
             if grants:
                 judgement = self._judge(error, took)
@@ -332,6 +340,7 @@ class Breaker:
             else:
                 self._failed(window, error, took)
             raise
+        self._inside.probe = False
         ended = self._clock()
         slow = ended - began >= window.slow_from
         if grants:
@@ -400,8 +409,8 @@ class Breaker:
         if mode != "auto":
             tell("breaker_would_open", name=self.name, cause=cause)
             return
-        self._note()
         if share is None:
+            self._note()
             self._alarm.sound(self._circuits.own.circuit)
             return
 
@@ -414,9 +423,11 @@ class Breaker:
                 # By the time of the trip: it may have waited to be told.
                 share.change(lambda c, _: circuits.trip(c, at, seen, accusation, timing))
             except LinkError:
-                self._alarm.sound(self._circuits.own.circuit)
+                share.apart(partial(self._alarm.sound, self._circuits.own.circuit))
 
+        # The others first: a listener may take its time.
         share.later(accuse)
+        self._note()
 
     def _accusation(self, cause: str, named_s: float | None) -> Accusation:
         named_ms = None if named_s is None else named_s * 1e3
@@ -433,6 +444,9 @@ class Breaker:
             elif self._circuits.take(circuit, self._overruled(), saw_it_work=self._saw_it_work()):
                 self._begin_window()
             self._refresh()
+        share.apart(partial(self._heard, circuit))
+
+    def _heard(self, circuit: Circuit | None) -> None:
         self._note()
         if circuit is not None:
             self._alarm.sound(circuit)

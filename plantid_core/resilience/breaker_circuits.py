@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from plantid_core.resilience.breaker_settings import State
     from plantid_core.resilience.circuit import Accusation, Mode, Stage, Timing
 
-_WITNESS_S = 1.0
+_WITNESS_S = 10.0
 
 
 class Circuits:

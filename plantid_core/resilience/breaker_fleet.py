@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     Transition: TypeAlias = Callable[[Circuit, float], Circuit]
     Hear: TypeAlias = Callable[[Circuit | None], None]
+    _Errands: TypeAlias = queue.SimpleQueue[Callable[[], object] | None]
 
 # KEYS circuit · ARGV what is believed to lie there ("": nothing), what shall, its PX, channel, head
 COMPARE_AND_SET = """
@@ -46,12 +47,14 @@ return {1, '', now[1], now[2]}
 """
 # No keys, no arguments
 CLOCK = "return redis.call('TIME')"
-# ARGV channel
-ROLL_CALL = "return redis.call('PUBLISH', ARGV[1], '')"
+# ARGV channel, message
+TELL = "return redis.call('PUBLISH', ARGV[1], ARGV[2])"
 
 _KEEP_MS = 7 * 86_400_000
 _ATTEMPTS = 64
 _NEVER = b"\0"
+_QUESTION = b"?"
+_ANSWER_S = 0.02
 _READINGS = 8
 _CIRCUIT: TypeAdapter[Circuit] = TypeAdapter(Circuit)
 _FORGOTTEN = Circuit()
@@ -118,6 +121,8 @@ class Share:
         found = self._fleet.compare_and_set(self._key, self._name, _NEVER, _NEVER)
         if found is not None:
             self._found(found)
+        if not self.circuit.version:
+            self._ask_the_others()
         circuit, stored = self._known
         blob = orjson.dumps(circuit)
         if circuit.version and stored != blob:
@@ -126,10 +131,21 @@ class Share:
         self._looked.set()
         self.tell(None)
 
+    def _ask_the_others(self) -> None:
+        """Where Redis knows nothing, it may have been emptied: whoever knows better writes it again."""
+        if self._fleet.ask(self._name) > 1:
+            until = time.monotonic() + _ANSWER_S
+            while not self.circuit.version and time.monotonic() < until:
+                time.sleep(_ANSWER_S / 20)
+
     @property
     def looked(self) -> bool:
         """Tell whether the fleet's circuit is known, and no change of it can have been missed."""
         return self._looked.is_set()
+
+    def apart(self, errand: Callable[[], object]) -> None:
+        """Have something done that may take its time, such as to call listeners."""
+        self._fleet.apart(errand)
 
     def lost(self) -> None:
         """Take note that changes are being missed."""
@@ -180,18 +196,23 @@ class Fleet:
         self._channel = f"plantid:breakers:{address.database}"
         self._shares: dict[str, list[Share]] = {}
         self._lock = threading.Lock()
-        self._errands: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
+        self._errands: _Errands = queue.SimpleQueue()
+        self._leisure: _Errands = queue.SimpleQueue()
         self._server = RedisServer(
             address, Timeouts(), on_down=self._down, on_up=self._up, max_connections=8
         )
         self._subscriber = Subscriber(
             self._server,
             self._channel,
-            (COMPARE_AND_SET, CLOCK, ROLL_CALL),
+            (COMPARE_AND_SET, CLOCK, TELL),
             self,
             name="breaker-fleet",
         )
-        threading.Thread(target=self._run_errands, name="breaker-courier", daemon=True).start()
+        for errands, name in (
+            (self._errands, "breaker-courier"),
+            (self._leisure, "breaker-listeners"),
+        ):
+            threading.Thread(target=_run, args=(errands,), name=name, daemon=True).start()
         self._subscriber.start()
 
     @property
@@ -230,6 +251,7 @@ class Fleet:
         if empty:
             self._subscriber.close()
             self._errands.put(None)
+            self._leisure.put(None)
             self._server.close()
 
     def compare_and_set(self, key: str, name: str, expected: bytes, wanted: bytes) -> bytes | None:
@@ -261,16 +283,28 @@ class Fleet:
     def members(self) -> int:
         """Return how many processes listen; raises `LinkError`."""
         # PUBLISH tells how many it reached. PUBSUB NUMSUB tells nonsense in Valkey 9.1.
-        reached = self._server.run(ROLL_CALL, (), self._channel)
+        reached = self._server.run(TELL, (), self._channel, b"")
         return reached if isinstance(reached, int) else 0
+
+    def ask(self, name: str) -> int:
+        """Ask the others what they know of a breaker; returns how many hear it. Raises `LinkError`."""
+        heard = self._server.run(TELL, (), self._channel, name.encode() + b"\n" + _QUESTION)
+        return heard if isinstance(heard, int) else 0
 
     def later(self, errand: Callable[[], object]) -> None:
         """Have an errand done on the fleet's own thread."""
         self._errands.put(errand)
 
+    def apart(self, errand: Callable[[], object]) -> None:
+        """Have something done on a thread of its own, since it may keep others' news waiting."""
+        self._leisure.put(errand)
+
     def joined(self, *, again: bool) -> None:
         """Learn every circuit anew; changes may have been missed."""
         del again
+        self.later(self._look_at_all)
+
+    def _look_at_all(self) -> None:
         self._read_clock()
         for share in self._all():
             share.look()
@@ -278,6 +312,11 @@ class Fleet:
     def message(self, body: bytes) -> None:
         """Take a change that some process has told of."""
         name, _, blob = body.partition(b"\n")
+        if blob == _QUESTION:
+            for share in self._all(name.decode(errors="replace")):
+                if share.circuit.version:
+                    self.later(share.look)
+            return
         circuit = read(blob)
         if circuit is None:
             return
@@ -297,17 +336,6 @@ class Fleet:
                 return list(self._shares.get(name, ()))
             return [share for shares in self._shares.values() for share in shares]
 
-    def _run_errands(self) -> None:
-        while (errand := self._errands.get()) is not None:
-            try:
-                errand()
-            except LinkError:
-                continue  # whoever sent it goes by its own circuit meanwhile
-            except Exception as error:  # noqa: BLE001 - the errands after it are to be done
-                tell("breaker_errand_failed", error=type(error).__name__)
-            finally:
-                del errand  # else this frame would keep its breaker until the next one
-
     def _down(self) -> None:
         self.lost()
 
@@ -321,6 +349,18 @@ class Fleet:
             for share in self._all():
                 if not share.looked:
                     share.look()
+
+
+def _run(errands: _Errands) -> None:
+    while (errand := errands.get()) is not None:
+        try:
+            errand()
+        except LinkError:
+            continue  # whoever sent it goes by its own circuit meanwhile
+        except Exception as error:  # noqa: BLE001 - the errands after it are to be done
+            tell("breaker_errand_failed", error=type(error).__name__)
+        finally:
+            del errand  # else this frame would keep its breaker until the next one
 
 
 def read(blob: bytes) -> Circuit | None:
@@ -338,12 +378,27 @@ _FLEETS_LOCK = threading.Lock()
 def join(client: redis.Redis, name: str, hear: Hear) -> Share:
     """Return a breaker's part in the fleet at the client's Redis; nothing is waited for."""
     address = Address.of(client)
-    key = (address.connection_class, repr(sorted(address.options.items(), key=lambda o: o[0])))
+    key = _identity(address)
     with _FLEETS_LOCK:
         fleet = _FLEETS.get(key)
         if fleet is None:
             fleet = _FLEETS[key] = Fleet(address)
         return fleet.join(name, hear)
+
+
+def _identity(address: Address) -> object:
+    """Return what two clients have in common that go to one Redis as one user."""
+    plain = {
+        name: value
+        for name, value in address.options.items()
+        if value is None or isinstance(value, str | bytes | int | float)
+    }
+    pool = address.options.get("connection_pool")  # Sentinel's connections ask it for the master
+    return (
+        address.connection_class,
+        tuple(sorted(plain.items())),
+        None if pool is None else id(pool),
+    )
 
 
 def _forget(fleet: Fleet) -> None:

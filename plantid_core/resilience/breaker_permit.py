@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 _SHORTLY_S = 0.05
 _RAMP_FAILURES = 2
+# Few enough that a service that fails again is noticed as soon as a closed breaker would.
+_RAMP_REMEMBERS = 8
 
 
 class Refused(Exception):
@@ -90,7 +93,7 @@ class Grant:
                     lambda c, now: circuits.probe_failed(c, now, self.epoch, accusation, timing)
                 )
             case "challenge":
-                self.keeper.change(lambda c, _: circuits.confirm(c, accusation.node, self.token))
+                self.keeper.change(lambda c, now: circuits.confirm(c, now, accusation, self.token))
             case "ramp":
                 if ramp.count(self.epoch, failed=True) or accusation.named_ms is not None:
                     again = replace(accusation, cause="its calls failed again on the way back")
@@ -120,13 +123,14 @@ class Ramp:
         self._lock = threading.Lock()
         self._epoch = -1
         self._due = 0.0
-        self._calls = self._failures = 0
+        self._failed: deque[bool] = deque(maxlen=_RAMP_REMEMBERS)
 
     def admits(self, epoch: int, share: float) -> bool:
         """Tell whether the next call is one of the share."""
         with self._lock:
             if epoch != self._epoch:
-                self._epoch, self._due, self._calls, self._failures = epoch, self._draw(), 0, 0
+                self._epoch, self._due = epoch, self._draw()
+                self._failed.clear()
             self._due += share
             if self._due < 1:
                 return False
@@ -134,13 +138,13 @@ class Ramp:
             return True
 
     def count(self, epoch: int, *, failed: bool) -> bool:
-        """Count a call's end; tell whether too many have failed, more than half of two or more."""
+        """Count a call's end; tell whether too many of the last few failed: two or more, and over half."""
         with self._lock:
             if epoch != self._epoch:
                 return False  # a late call of an earlier ramp
-            self._calls += 1
-            self._failures += failed
-            return self._failures >= _RAMP_FAILURES and self._failures * 2 > self._calls
+            self._failed.append(failed)
+            failures = sum(self._failed)
+            return failed and failures >= _RAMP_FAILURES and failures * 2 > len(self._failed)
 
 
 class Gate:

@@ -138,6 +138,8 @@ def permit(circuit: Circuit, now: float, token: str, timing: Timing) -> Circuit:
     """Hand out a permit to probe; the same circuit where there is none to be had."""
     if stage(circuit, now, timing).name != "half-open":
         return circuit
+    if circuit.successes >= timing.permitted_probes:
+        return _recovering(circuit, now, timing)  # enough for this process, if not for another
     live = tuple(held for held in circuit.permits if held[1] > now)
     if len(live) + circuit.successes >= timing.permitted_probes:
         return circuit
@@ -155,8 +157,7 @@ def probe_succeeded(
     successes = circuit.successes + 1
     if successes < timing.permitted_probes:
         return _changed(circuit, successes=successes, permits=permits)
-    phase: Phase = "ramp" if timing.ramp else "closed"
-    return _changed(circuit, phase=phase, since=now, permits=(), successes=0, accusers=())
+    return _recovering(circuit, now, timing)
 
 
 def probe_failed(
@@ -201,12 +202,13 @@ def overrule(circuit: Circuit, now: float, token: str, timing: Timing) -> Circui
     )  # fmt: skip
 
 
-def confirm(circuit: Circuit, node: str, token: str) -> Circuit:
+def confirm(circuit: Circuit, now: float, accusation: Accusation, token: str) -> Circuit:
     """Believe the accusers: the challenger's call failed, too."""
     if circuit.challenger != token:
         return circuit
-    accusers = tuple(dict.fromkeys((*circuit.accusers, node)))
-    return _changed(circuit, confirmed=True, challenger=None, accusers=accusers)
+    accusers = tuple(dict.fromkeys((*circuit.accusers, accusation.node)))
+    until = max(circuit.until, now + (accusation.named_ms or 0.0))
+    return _changed(circuit, confirmed=True, challenger=None, accusers=accusers, until=until)
 
 
 def open_by_hand(circuit: Circuit, now: float, draw: float, timing: Timing) -> Circuit:
@@ -234,6 +236,11 @@ def rebased(circuit: Circuit, offset: float) -> Circuit:
         circuit, since=circuit.since + offset, until=circuit.until + offset, permits=permits,
         troubled_since=circuit.troubled_since + offset,
     )  # fmt: skip
+
+
+def _recovering(circuit: Circuit, now: float, timing: Timing) -> Circuit:
+    phase: Phase = "ramp" if timing.ramp else "closed"
+    return _changed(circuit, phase=phase, since=now, permits=(), successes=0, accusers=())
 
 
 def _joined(circuit: Circuit, now: float, accusation: Accusation, timing: Timing) -> Circuit:

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from pybreaker import CircuitBreakerError
+
 from plantid_core import errors
 from plantid_core.deadline import retry_after_s
 
@@ -44,6 +46,8 @@ def by_meaning(error: BaseException, took_s: float) -> Judgement:
     match error:
         case errors.ProviderRejected() | errors.LeaseLost() | errors.UploadRejected():
             return IGNORED
+        case CircuitBreakerError():
+            return IGNORED  # some breaker has refused: the service was not asked
         case errors.ProviderError():
             return _failure(error.retry_after_s)
         case _:

@@ -175,8 +175,9 @@ class Naive:
         if call.epoch != self.openings:
             return
         self.ramp_calls.append(bad)
-        failures = sum(self.ramp_calls)
-        many = failures >= 2 and failures > len(self.ramp_calls) / 2
+        last = self.ramp_calls[-8:]
+        failures = sum(last)
+        many = failures >= 2 and failures > len(last) / 2
         if bad and (many or named is not None):
             self.open(self.strikes + 1 if self.stage == "ramp" else 1, named)
 

@@ -210,7 +210,8 @@ class Processes(RuleBasedStateMachine):
         elif good is None:
             self.change(node, lambda c, _: circuits.withdraw(c, token))
         else:
-            self.change(node, lambda c, _: circuits.confirm(c, node, token))
+            why = Accusation(node, "down", 0.0)
+            self.change(node, lambda c, now: circuits.confirm(c, now, why, token))
         if not ours:
             assert (self.truth.phase, self.truth.confirmed) == (before.phase, before.confirmed)
         elif good and name == "open" and not before.confirmed:
