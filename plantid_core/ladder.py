@@ -1,4 +1,8 @@
-"""The fallback ladder: fresh → stale → the other service → the offline model → none."""
+"""The fallback ladder: fresh → stale → the other service → the offline model → none.
+
+A step that is left is not come back to: where one service is silent and the other's answer is an
+earlier one, the step is "other", and the sentence names both.
+"""
 
 from __future__ import annotations
 
@@ -25,36 +29,42 @@ def rung(answers: Sequence[Answer]) -> Rung:
         return "none"
     if not answered:
         return "offline"
-    if any(answer.source == "stale" for answer in answered):
-        return "stale"
-    return "fresh" if len(answered) == len(services) else "other"
+    if len(answered) < len(services):
+        return "other"
+    return "stale" if any(answer.source == "stale" for answer in answered) else "fresh"
 
 
 def nobody(retry_after_s: float) -> Consensus:
     """Return the verdict where no provider answered: when to try again, by this machine's clock."""
-    again = dt.datetime.now().astimezone() + dt.timedelta(seconds=retry_after_s)
+    now = dt.datetime.now().astimezone()
+    again = now + dt.timedelta(seconds=retry_after_s)
     if again.second or again.microsecond:
         again += dt.timedelta(minutes=1)  # the minute that is told must not be too early
-    return Consensus(abstained=f"No provider could answer. Try again after {again:%H:%M}.")
+    days = (again.date() - now.date()).days
+    day = "" if days == 0 else "tomorrow " if days == 1 else f"{again:%Y-%m-%d} "
+    return Consensus(abstained=f"No provider could answer. Try again after {day}{again:%H:%M}.")
 
 
 def stand_in(outcome: Outcome) -> str:
     """Return the sentence that says who answered for whom; empty where nothing is to be said."""
     services = [answer for answer in outcome.answers if answer.provider not in LOCAL]
     silent = [_title(answer) for answer in services if answer.status not in _HEARD]
+    stale = [answer for answer in services if answer.source == "stale"]
+    oldest = age(max((answer.age_s for answer in stale), default=0))
+    earlier = _list([_title(answer) for answer in stale])
     if outcome.rung == "stale":
-        stale = [answer for answer in services if answer.source == "stale"]
-        oldest = max(answer.age_s for answer in stale)
-        return (
-            f"{_list([_title(answer) for answer in stale])} did not answer:"
-            f" an earlier answer stands in (stale, {age(oldest)} old)."
-        )
+        return f"{earlier} did not answer: an earlier answer stands in (stale, {oldest} old)."
     if outcome.rung == "offline" and silent:
         return f"{_list(silent)} did not answer: only the offline model did."
     if outcome.rung == "other":
         heard = [_title(answer) for answer in outcome.answers if answer.status in _HEARD]
         verb = "stands in" if len(heard) == 1 else "stand in"
-        return f"{_list(silent)} did not answer: {_list(heard)} {verb}."
+        told = f"{_list(silent)} did not answer: {_list(heard)} {verb}."
+        return (
+            f"{told} What {earlier} said is an earlier answer (stale, {oldest} old)."
+            if stale
+            else told
+        )
     return ""
 
 
@@ -64,4 +74,4 @@ def _title(answer: Answer) -> str:
 
 
 def _list(names: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import redis
 
     from plantid_core.credits import Credits
+    from plantid_core.crew import Crew
     from plantid_core.guards import Guards
     from plantid_core.plants import Provider
     from plantid_core.resilience.breaker import Breaker
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 _SANDBOX_KEY = "sandbox"
 _USER_PER_MINUTE = 60
+_FAIR_SHARE = 0.9
+_LOCAL_THREADS, _SPARE_THREADS = 24, 104
 
 
 class Closable(Protocol):
@@ -113,7 +116,9 @@ def make_quota(settings: Settings, providers: Sequence[Provider], address: Addre
         return settings.quota_user_per_minute or (None if provider.sandbox else _USER_PER_MINUTE)
 
     limits = {
-        provider.name: Limits(per_day.get(provider.name), per_minute(provider))
+        provider.name: Limits(
+            per_day.get(provider.name), per_minute(provider), provider.cache_scope
+        )
         for provider in providers
     }
     return Quota(address, limits)
@@ -137,7 +142,7 @@ def make_breakers(
         "window_s": settings.breaker_window_s,
         "minimum_calls": settings.breaker_minimum_calls,
         "longest_open_s": settings.breaker_open_max_s,
-        "classify": in_fair_time(settings.breaker_slow_call_s),
+        "classify": in_fair_time(min(settings.breaker_slow_call_s, _fair_s(settings))),
     }
     if settings.alert_webhook is not None:
         webhook = Webhook(settings.alert_webhook.get_secret_value())
@@ -157,6 +162,28 @@ def make_breakers(
 
     services = (provider for provider in providers if provider.name not in LOCAL)
     return {provider.name: breaker(provider) for provider in services}
+
+
+def _fair_s(settings: Settings) -> float:
+    # Before the call come the photo's decode and the cache; else no hang would ever be the service's.
+    return _FAIR_SHARE * settings.request_deadline_s
+
+
+def make_crews(settings: Settings, providers: Sequence[Provider]) -> dict[str, Crew]:
+    """Return every provider's threads; they start when they are needed.
+
+    A service has many more than its bulkhead lets in, so that those whom it turns away, or whom Redis
+    answers, find one. This machine's own work waits: there is no lower rung to send it to.
+    """
+    from plantid_core.crew import Crew
+
+    bounded = settings.bulkhead_size + settings.bulkhead_queue
+    return {
+        provider.name: Crew(provider.name, _LOCAL_THREADS, queued=True)
+        if provider.name in LOCAL
+        else Crew(provider.name, bounded + _SPARE_THREADS)
+        for provider in providers
+    }
 
 
 def make_guards(

@@ -10,15 +10,17 @@ import hashlib
 import threading
 import time
 import uuid
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import orjson
-from pydantic import TypeAdapter, ValidationError
 
-from plantid_core import errors
+from plantid_core.answers import answer, failure
 from plantid_core.compare.consensus import consensus
+from plantid_core.errors import BulkheadFull, DeadlineExceeded
 from plantid_core.ladder import nobody, rung
 from plantid_core.plants import (
     LOCAL,
@@ -29,32 +31,25 @@ from plantid_core.plants import (
     Reply,
     earliest_retry_s,
 )
+from plantid_core.resilience.at_hand import at_hand, last_resort
+from plantid_core.resilience.driver import Cached
 from plantid_core.resilience.heartbeat import lease_lost
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from concurrent.futures import Executor, Future
 
     from plantid_core.credits import Credits
+    from plantid_core.crew import Crew
     from plantid_core.deadline import Deadline
     from plantid_core.guards import Guards
-    from plantid_core.plants import (
-        AnswerError,
-        AnswerStatus,
-        Observation,
-        Organ,
-        Provider,
-        Source,
-    )
+    from plantid_core.plants import Observation, Organ, Provider
     from plantid_core.resilience.cache import Cache
-    from plantid_core.resilience.driver import Cached
     from plantid_core.resilience.envelope import Kind
     from plantid_core.telemetry import Note, Trace
     from plantid_core.upload.photo import Photo
 
 _KEY_VERSION = 1
 _GRACE_S = 0.25
-_REPLY: TypeAdapter[Reply] = TypeAdapter(Reply)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +66,13 @@ class Question:
 class Pipeline:
     """The parts one request passes through; ``local`` caches what this machine computes itself.
 
-    Each provider has threads of its own, so that one that is stuck keeps nobody else waiting.
+    Each provider has threads of its own, so that one that is stuck keeps nobody else waiting. What
+    lies near is answered on the caller's own thread, so that it waits for none of them.
     """
 
     shared: Cache
     local: Cache
-    executors: Mapping[str, Executor]
+    crews: Mapping[str, Crew]
     guards: Mapping[str, Guards]
     credits: Credits
 
@@ -93,14 +89,8 @@ class Pipeline:
     ) -> Outcome:
         """Return every provider's answer, all asked at once; never raises for a provider's sake."""
         question = Question(observation, deadline, fresh, user)
-        asked = [
-            (
-                provider,
-                self.executors[provider.name].submit(self._ask, provider, question, trace),
-            )
-            for provider in providers
-        ]
-        answers = tuple(self._collect(provider, future, deadline) for provider, future in asked)
+        asked = [self._ask(provider, question, trace) for provider in providers]
+        answers = tuple(one.collect() for one in asked)
         step = rung(answers)
         with trace.stage("consensus"):
             agreed = nobody(earliest_retry_s(answers)) if step == "none" else consensus(answers)
@@ -114,59 +104,101 @@ class Pipeline:
             trace=trace.stages(),
         )
 
-    def _collect(self, provider: Provider, future: Future[Answer], deadline: Deadline) -> Answer:
-        try:
-            return future.result(deadline.remaining() + _GRACE_S)
-        except FutureTimeout:
-            future.cancel()
-            late = errors.DeadlineExceeded(deadline.budget_s)
-            return _failure(provider, late, deadline.budget_s * 1e3)
-
-    def _ask(self, provider: Provider, question: Question, trace: Trace) -> Answer:
-        began = time.perf_counter()
-        with trace.stage(provider.name) as note:
-            try:
-                cached = self._cached(provider, question)
-                reply = _REPLY.validate_python(cached.value)
-            except errors.RemoteError as error:
-                note.text = str(error)
-                return _failure(provider, _revived(provider, error), _ms_since(began))
-            except (errors.ProviderError, errors.DeadlineExceeded) as error:
-                note.text = str(error)
-                return _failure(provider, error, _ms_since(began))
-            except ValidationError:
-                unread = errors.ProviderUnavailable(
-                    provider.name, "malformed", "The kept answer could not be read."
-                )
-                return _failure(provider, unread, _ms_since(began))
-            return _answer(provider, reply, cached, _ms_since(began), note)
-
-    def _cached(self, provider: Provider, question: Question) -> Cached:
+    def _ask(self, provider: Provider, question: Question, trace: Trace) -> _Asked:
+        cache = self.local if provider.name in LOCAL else self.shared
         key = cache_key(provider, question.observation)
-        deadline, fresh = question.deadline, question.fresh
+        guards = self.guards.get(provider.name)
+        asked = _Asked(provider, question, trace, cache, key, guards, self.credits)
+        found = None if question.fresh else at_hand(cache, key)
+        if found is not None:
+            asked.take(found)
+        else:
+            self.crews[provider.name].ask(f"{key}\0fresh" if question.fresh else key, asked)
+        return asked
+
+
+@dataclass(slots=True)
+class _Asked:
+    """One provider that one request has asked, and its answer to come."""
+
+    provider: Provider
+    question: Question
+    trace: Trace
+    cache: Cache
+    key: str
+    guards: Guards | None
+    credits: Credits
+    began: float = field(default_factory=time.perf_counter)
+    paid: bool = False
+    _future: Future[Answer] = field(default_factory=Future)
+    _stage: ExitStack = field(default_factory=ExitStack)
+    _note: Note = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._note = self._stage.enter_context(self.trace.stage(self.provider.name))
+
+    def ask(self) -> Cached:
+        """Return the answer from the cache, or the provider's own."""
+        deadline, fresh, guards = self.question.deadline, self.question.fresh, self.guards
+        deadline.require()
         # A call whose lease is lost is broken off at its next look at the clock.
         bounded = replace(deadline, cancelled=lease_lost)
-        guards = self.guards.get(provider.name)
-        called_by: list[int] = []
+        asking = threading.get_ident()
 
         def identify() -> Reply:
-            called_by.append(threading.get_ident())
-            return provider.identify(question.observation, bounded)
+            # A refresh behind this caller runs in another thread: its own answer cost nothing.
+            self.paid |= threading.get_ident() == asking
+            return self.provider.identify(self.question.observation, bounded)
 
         if guards is None:
-            cache = self.local if provider.name in LOCAL else self.shared
-            return cache.get(key, identify, deadline, fresh=fresh)
-        cached = self.shared.get(
-            key,
-            lambda: guards.call(identify, bounded, question.user),
+            return self.cache.get(self.key, identify, deadline, fresh=fresh)
+        return self.cache.get(
+            self.key,
+            lambda: guards.call(identify, bounded, self.question.user),
             deadline,
             fresh=fresh,
             prefer_stale=guards.refuses(),
         )
-        # A refresh behind this caller runs in another thread: its own answer cost nothing.
-        if threading.get_ident() not in called_by:
-            self.credits.add(provider.name, "saved")
-        return cached
+
+    def take(self, outcome: Cached | BaseException) -> None:
+        """Take what came of it, unless the time was up before."""
+        if isinstance(outcome, BulkheadFull) and self.guards is not None:
+            outcome = self.guards.turned_away()
+        if self._future.done() or not self._future.set_running_or_notify_cancel():
+            return
+        given = self._given(outcome)
+        if given.error is None and self.guards is not None and not self.paid:
+            self.credits.add(self.provider.name, "saved")
+        self._future.set_result(given)
+
+    def collect(self) -> Answer:
+        """Return the answer, or that there was none in time."""
+        deadline = self.question.deadline
+        # One end for all providers, so that several that are late cost the grace once.
+        left = min(deadline.at + _GRACE_S - time.monotonic(), threading.TIMEOUT_MAX)
+        try:
+            return self._future.result(max(0.0, left))
+        except FutureTimeout:
+            if not self._future.cancel():
+                return self._future.result()
+            kept = None if self.question.fresh else last_resort(self.cache, self.key)
+            return self._given(kept or DeadlineExceeded(deadline.budget_s))
+
+    def _given(self, outcome: Cached | BaseException) -> Answer:
+        try:
+            given = answer(self.provider, outcome, self._elapsed_ms())
+        except Exception as error:  # noqa: BLE001 - one provider's surprise is not the request's end
+            outcome = error
+            given = failure(self.provider, error, self._elapsed_ms())
+        self._note.text = given.error["message"] if given.error else ""
+        if isinstance(outcome, Cached) and given.error is None:
+            happened = "".join(f", {event.replace('_', ' ')}" for event in outcome.events)
+            self._note.text = f"{given.status} ({given.source}{happened})"
+        self._stage.close()
+        return given
+
+    def _elapsed_ms(self) -> float:
+        return (time.perf_counter() - self.began) * 1e3
 
 
 def reply_kind(reply: object) -> Kind | None:
@@ -203,62 +235,3 @@ def summary(photo: Photo) -> PhotoSummary:
     return PhotoSummary(
         photo.sha256, photo.width, photo.height, photo.source_format, photo.stripped
     )
-
-
-def _answer(
-    provider: Provider, reply: Reply, cached: Cached, elapsed_ms: float, note: Note
-) -> Answer:
-    source: Source = "local" if provider.name in LOCAL else cached.origin
-    happened = "".join(f", {event.replace('_', ' ')}" for event in cached.events)
-    note.text = f"{reply.status} ({source}{happened})"
-    return Answer(
-        provider=provider.name,
-        status=reply.status,
-        source=source,
-        sandbox=provider.sandbox,
-        elapsed_ms=elapsed_ms,
-        age_s=cached.age_s,
-        is_plant=reply.is_plant,
-        suggestions=reply.suggestions,
-        remaining=reply.remaining,
-        project=reply.project,
-    )
-
-
-def _failure(
-    provider: Provider, error: errors.ProviderError | errors.DeadlineExceeded, elapsed_ms: float
-) -> Answer:
-    status: AnswerStatus = "unavailable"
-    if isinstance(error, errors.ProviderQuotaExceeded):
-        status = "quota"
-    elif isinstance(error, errors.ProviderRejected):
-        status = "rejected"
-    told: AnswerError = {
-        "code": getattr(error, "code", "deadline"),
-        "message": str(error),
-        "retry_after_s": getattr(error, "retry_after_s", None),
-    }
-    source: Source = "local" if provider.name in LOCAL else "upstream"
-    return Answer(provider.name, status, source, provider.sandbox, elapsed_ms, error=told)
-
-
-_KINDS_OF_FAILURE = {
-    kind.__name__: kind
-    for kind in (
-        errors.ProviderUnavailable,
-        errors.ProviderQuotaExceeded,
-        errors.ProviderRejected,
-    )
-}
-
-
-def _revived(provider: Provider, error: errors.RemoteError) -> errors.ProviderError:
-    """Return the error that a call of another process met, as if it had been our own."""
-    kind = _KINDS_OF_FAILURE.get(error.type_name, errors.ProviderUnavailable)
-    code, after = error.fields.get("code", "unknown"), error.fields.get("retry_after_s")
-    retry_after_s = float(after) if isinstance(after, int | float) else None
-    return kind(provider.name, str(code), error.message, retry_after_s=retry_after_s)
-
-
-def _ms_since(began: float) -> float:
-    return (time.perf_counter() - began) * 1e3

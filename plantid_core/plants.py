@@ -23,6 +23,7 @@ Rung = Literal["fresh", "stale", "other", "offline", "none"]
 LOCAL = frozenset({"offline", "herbarium"})
 
 _RETRY_S = 60.0
+_SHORTEST_RETRY_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,9 +192,16 @@ class Answer:
 
 
 def earliest_retry_s(answers: Iterable[Answer]) -> float:
-    """Return the least of the waits that failed answers tell, a minute where none does."""
-    waits = [answer.error["retry_after_s"] for answer in answers if answer.error]
-    return min((wait for wait in waits if wait), default=_RETRY_S)
+    """Return the least wait until a service may answer: what each told, else a minute.
+
+    A service that refused this request will refuse it again; what runs on this machine tells no time.
+    """
+    waits = [
+        _RETRY_S if answer.error["retry_after_s"] is None else answer.error["retry_after_s"]
+        for answer in answers
+        if answer.error and answer.status != "rejected" and answer.provider not in LOCAL
+    ]
+    return max(_SHORTEST_RETRY_S, min(waits, default=_RETRY_S))
 
 
 @dataclass(frozen=True, slots=True)

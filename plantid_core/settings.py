@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 from urllib.parse import urlsplit
@@ -20,11 +21,13 @@ from plantid_core.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from typing import Self
+    from urllib.parse import SplitResult
 
     from pydantic.fields import FieldInfo
 
 _SECRETS_FILE = Path(".streamlit") / "secrets.toml"
-_REDIS_SCHEMES = {"redis", "rediss", "unix", "redis+sentinel"}
+_REDIS_HOST_SCHEMES = {"redis", "rediss"}
+_REDIS_SCHEMES = _REDIS_HOST_SCHEMES | {"unix", "redis+sentinel"}
 
 
 class _FileSource(PydanticBaseSettingsSource):
@@ -37,10 +40,12 @@ class _FileSource(PydanticBaseSettingsSource):
             return None, field_name, False
         try:
             return Path(named).read_text(encoding="utf-8").strip(), field_name, False
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-            message = f"PLANTID_{field_name.upper()}_FILE: {named}: {reason}"
-            raise ConfigurationError([message]) from error
+        except OSError as error:
+            reason = error.strerror
+        except UnicodeDecodeError:
+            # Not chained to ours: it holds the file's content.
+            reason = "not UTF-8 text"
+        raise ConfigurationError([f"PLANTID_{field_name.upper()}_FILE: {named}: {reason}"])
 
     def __call__(self) -> dict[str, object]:
         named = (
@@ -60,12 +65,10 @@ class _StreamlitSecretsSource(PydanticBaseSettingsSource):
     def _table(self) -> dict[str, object]:
         if not _SECRETS_FILE.is_file():
             return {}
-        try:
+        with suppress(OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, AttributeError):
             table = tomllib.loads(_SECRETS_FILE.read_text(encoding="utf-8")).get("plantid", {})
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            message = f"{_SECRETS_FILE} is not readable TOML"
-            raise ConfigurationError([message]) from error
-        return {str(key).lower(): value for key, value in cast("dict[str, object]", table).items()}
+            return {str(key).lower(): value for key, value in table.items()}
+        raise ConfigurationError([f"{_SECRETS_FILE} is not readable TOML"])
 
     def __call__(self) -> dict[str, object]:
         return self._table()
@@ -78,7 +81,9 @@ class Settings(BaseSettings):
     `load_settings`) with every fault at once.
     """
 
-    model_config = SettingsConfigDict(env_prefix="PLANTID_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="PLANTID_", frozen=True, extra="ignore", allow_inf_nan=False
+    )
 
     environment: Literal["development", "production"] = "development"
     data_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("plantid")))
@@ -109,7 +114,7 @@ class Settings(BaseSettings):
     redis_health_check_interval_s: int = Field(default=15, ge=0)
 
     bulkhead_size: int = Field(default=8, ge=1)
-    bulkhead_queue: int = Field(default=16, ge=0)
+    bulkhead_queue: int = Field(default=32, ge=0)
     retry_attempts: int = Field(default=2, ge=1, le=5)
     retry_budget: float = Field(default=0.1, ge=0, le=1)
     quota_plant_id_per_day: int | None = Field(default=None, ge=0)
@@ -137,9 +142,14 @@ class Settings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _known_redis_scheme(cls, url: SecretStr | None) -> SecretStr | None:
-        if url is not None and urlsplit(url.get_secret_value()).scheme not in _REDIS_SCHEMES:
+        if url is None:
+            return None
+        parts = _parts(url.get_secret_value())
+        if parts.scheme not in _REDIS_SCHEMES:
             message = "must begin with redis://, rediss://, unix:// or redis+sentinel://"
             raise ValueError(message)
+        if parts.scheme in _REDIS_HOST_SCHEMES:
+            _require_port(parts)
         return url
 
     @field_validator("plant_id_url", "plantnet_url", "sandbox_url")
@@ -147,10 +157,11 @@ class Settings(BaseSettings):
     def _http_url(cls, url: str | None) -> str | None:
         if url is None:
             return None
-        parts = urlsplit(url)
+        parts = _parts(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             message = "must be an http:// or https:// address"
             raise ValueError(message)
+        _require_port(parts)
         return url.rstrip("/")
 
     @field_validator("data_dir")
@@ -167,8 +178,32 @@ class Settings(BaseSettings):
 
     @field_validator("plant_id_api_key", "plantnet_api_key", "secret_key")
     @classmethod
-    def _empty_is_unset(cls, secret: SecretStr | None) -> SecretStr | None:
-        return secret if secret is not None and secret.get_secret_value().strip() else None
+    def _bare(cls, secret: SecretStr | None) -> SecretStr | None:
+        return SecretStr(secret.get_secret_value().strip()) if secret is not None else None
+
+    @field_validator("plant_id_api_key", "plantnet_api_key")
+    @classmethod
+    def _fit_for_a_header(cls, key: SecretStr | None) -> SecretStr | None:
+        text = key.get_secret_value() if key is not None else ""
+        if not (text.isascii() and text.isprintable()):
+            message = "must hold nothing but printable ASCII characters"
+            raise ValueError(message)
+        return key
+
+    @field_validator(
+        "plant_id_api_key",
+        "plantnet_api_key",
+        "secret_key",
+        "alert_webhook",
+        "quota_plant_id_per_day",
+        "quota_plantnet_per_day",
+        "quota_user_per_minute",
+        mode="before",
+    )
+    @classmethod
+    def _empty_is_unset(cls, value: object) -> object:
+        text = value.get_secret_value() if isinstance(value, SecretStr) else value
+        return None if isinstance(text, str) and not text.strip() else value
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -215,12 +250,31 @@ class Settings(BaseSettings):
         )
 
 
+def _parts(url: str) -> SplitResult:
+    """Return an address's parts; the error of a bad one does not hold it, for it may be a secret."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        message = "must be an address"
+    raise ValueError(message)
+
+
+def _require_port(parts: SplitResult) -> None:
+    with suppress(ValueError):
+        if parts.port != 0:
+            return
+    message = "must have a port in 1–65535, or none"
+    raise ValueError(message)
+
+
 def load_settings(**overrides: object) -> Settings:
     """Return the settings in force; raises `ConfigurationError` that lists every fault."""
     try:
         return Settings(**overrides)  # type: ignore[arg-type]  # pydantic checks them
     except ValidationError as error:
-        raise ConfigurationError([_sentence(dict(fault)) for fault in error.errors()]) from None
+        faults = [_sentence(dict(fault)) for fault in error.errors()]
+    # Outside the clause, so that pydantic's own error, which holds every value, is not chained.
+    raise ConfigurationError(faults)
 
 
 def _sentence(fault: dict[str, object]) -> str:

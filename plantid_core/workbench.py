@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -49,7 +49,6 @@ if TYPE_CHECKING:
 
 MOST_PHOTOS = 5
 
-_WORKERS = 24
 _PROJECT_DEADLINE_S = 3.0
 
 
@@ -95,11 +94,8 @@ class Workbench:
         local = Cache(None, policy, kind_of=reply_kind)
         self._stack.callback(local.close)
         self.admission = Admission()
-        executors = {
-            name: ThreadPoolExecutor(_WORKERS, f"provider-{name}") for name in self._providers
-        }
-        for executor in executors.values():
-            self._stack.callback(executor.shutdown, wait=False, cancel_futures=True)
+        crews = parts.make_crews(settings, providers)
+        self.own(*crews.values())
         self.quota = parts.make_quota(settings, providers, address)
         self._stack.callback(self.quota.close)
         self.credits = spending.Credits()
@@ -107,7 +103,7 @@ class Workbench:
         self._guards = parts.make_guards(
             settings, providers, self.breakers, self.quota, self.credits
         )
-        self._pipeline = Pipeline(self.cache, local, executors, self._guards, self.credits)
+        self._pipeline = Pipeline(self.cache, local, crews, self._guards, self.credits)
 
     def __enter__(self) -> Self:
         return self
@@ -143,10 +139,10 @@ class Workbench:
 
         ``organs`` has one entry a photo (None: auto), ``providers`` names from `providers()` (None:
         all), ``fresh`` asks the services anew, ``user`` is whose calls are counted. Raises
-        `UploadRejected` for the first file that is refused; a service that fails is an entry of the
-        answers.
+        `UploadRejected` for the first file that is refused, `PlantIDError` for a choice that cannot be;
+        a service that fails is an entry of the answers.
         """
-        deadline = Deadline.after(deadline_s or self.settings.request_deadline_s)
+        deadline = self._deadline(deadline_s)
         trace = Trace()
         _require_count(len(photos))
         admitted = [self.admission.photo(photo, deadline, trace) for photo in photos]
@@ -210,6 +206,13 @@ class Workbench:
         around_redis = self.cache.breaker_report()
         services = [breaker.report() for breaker in self.breakers.values()]
         return services if around_redis is None else [*services, around_redis]
+
+    def _deadline(self, seconds: float | None) -> Deadline:
+        if seconds is None:
+            return Deadline.after(self.settings.request_deadline_s)
+        if not 0 < seconds < math.inf:
+            raise PlantIDError(f"deadline_s must be above 0 seconds; it is {seconds:g}.")
+        return Deadline.after(seconds)
 
     def _cache_counts(self) -> dict[str, int]:
         use = self.cache.pool_use()

@@ -63,4 +63,13 @@ def told(
     if not any(header.startswith("Content-Length") for header in headers):
         lines.append(f"Content-Length: {len(body)}")
     head = "\r\n".join([*lines, "", ""]).encode()
-    return lambda connection: connection.sendall(head + body)
+    return lambda connection: say(connection, head + body)
+
+
+def say(connection: socket.socket, answer: bytes) -> None:
+    """Send all of an answer and end it, once the request has been read to its end."""
+    connection.sendall(answer)
+    connection.shutdown(socket.SHUT_WR)
+    # A connection closed with something unread is reset, and the answer with it.
+    while connection.recv(65536):
+        pass

@@ -108,3 +108,93 @@ def test_guards_that_cannot_work_are_refused(
 
     with pytest.raises(ConfigurationError, match=name):
         load_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PLANTID_PLANT_ID_URL", "http://h:99999"),
+        ("PLANTID_PLANTNET_URL", "http://h:many"),
+        ("PLANTID_SANDBOX_URL", "http://h:0"),
+        ("PLANTID_PLANT_ID_URL", "http://[::1"),
+        ("PLANTID_REDIS_URL", "redis://h:abc"),
+        ("PLANTID_REQUEST_DEADLINE_S", "inf"),
+        ("PLANTID_READ_TIMEOUT_S", "inf"),
+        ("PLANTID_EARLY_BETA", "nan"),
+    ],
+)
+def test_what_no_call_could_use_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """A port that is none, and a time without end, are named before anything is asked."""
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(ConfigurationError, match=name):
+        load_settings()
+
+
+@pytest.mark.parametrize("url", ["redis://h:6379/0", "unix:///run/s", "redis+sentinel://a:1,b:2/x"])
+def test_a_store_may_be_named_in_every_form(url: str) -> None:
+    """The look at the port lets through the forms that have none, or several."""
+    assert load_settings(redis_url=url).redis_url is not None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "PLANTID_PLANT_ID_API_KEY",
+        "PLANTID_ALERT_WEBHOOK",
+        "PLANTID_QUOTA_PLANT_ID_PER_DAY",
+        "PLANTID_QUOTA_USER_PER_MINUTE",
+    ],
+)
+@pytest.mark.parametrize("value", ["", " "])
+def test_an_empty_variable_counts_as_unset(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """As a template leaves it that had nothing to fill in."""
+    monkeypatch.setenv(name, value)
+
+    assert getattr(load_settings(), name.removeprefix("PLANTID_").lower()) is None
+
+
+@pytest.mark.parametrize("source", ["argument", "environment", "secrets"])
+def test_a_key_is_stripped_whatever_it_comes_from(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line's end that was copied with a key is no part of it."""
+    monkeypatch.chdir(tmp_path)
+    if source == "environment":
+        monkeypatch.setenv("PLANTID_PLANT_ID_API_KEY", "key\n")
+    elif source == "secrets":
+        (tmp_path / ".streamlit").mkdir()
+        table = '[plantid]\nplant_id_api_key = "key\\n"\n'
+        (tmp_path / ".streamlit" / "secrets.toml").write_text(table)
+    settings = load_settings(**({"plant_id_api_key": "key\n"} if source == "argument" else {}))
+
+    assert settings.plant_id_api_key is not None
+    assert settings.plant_id_api_key.get_secret_value() == "key"
+
+
+@pytest.mark.parametrize("key", ["planted-schlüssel", "planted\nkey", "planted\x00key"])
+def test_a_key_that_no_header_can_carry_is_refused_unseen(key: str) -> None:
+    """The fault names the setting, and nothing that the error is chained to holds the key."""
+    with pytest.raises(ConfigurationError, match="PLANTID_PLANTNET_API_KEY") as caught:
+        load_settings(plantnet_api_key=key)
+
+    assert "planted" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+
+
+def test_a_secret_file_that_is_no_text_is_refused_unseen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The decoder's error holds the file's content, so it is not chained."""
+    (tmp_path / "key").write_bytes(b"planted\xff")
+    monkeypatch.setenv("PLANTID_PLANTNET_API_KEY_FILE", str(tmp_path / "key"))
+
+    with pytest.raises(ConfigurationError, match="not UTF-8 text") as caught:
+        load_settings()
+
+    assert caught.value.__context__ is None

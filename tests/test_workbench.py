@@ -214,11 +214,14 @@ def test_refused_files_raise(workbench: Workbench) -> None:
 
 
 def test_wrong_choices_are_named(workbench: Workbench, flower: bytes) -> None:
-    """Unknown providers and organs are named, with what is known."""
+    """Unknown providers and organs are named, with what is known; so is a time that cannot be."""
     with pytest.raises(PlantIDError, match="plantnet"):
         workbench.identify([Upload(flower, "flower.jpg")], providers=["oracle"])
     with pytest.raises(PlantIDError, match="bark"):
         workbench.identify([Upload(flower, "flower.jpg")], organs=["root"])  # type: ignore[list-item]
+    for seconds in (0, -1, float("nan"), float("inf")):
+        with pytest.raises(PlantIDError, match="deadline_s must be above 0"):
+            workbench.identify([Upload(flower, "flower.jpg")], deadline_s=seconds)
 
 
 def test_keys_appear_nowhere(
@@ -336,12 +339,12 @@ def test_a_stale_answer_stands_in_for_a_service_left_alone(
     assert workbench.credits.of("plantnet") == {"spent": 1, "saved": 1}
 
 
-def test_a_days_quota_is_kept_and_failures_are_given_back(
+def test_a_days_quota_is_kept_and_refusals_are_given_back(
     open_with: Callable[..., Workbench], sandbox: SandboxServer
 ) -> None:
-    """One request a day: a failed one does not use it up, a good one does."""
+    """One request a day: a refused one does not use it up, one that the service took does."""
     workbench = open_with(quota_plantnet_per_day=1, error_ttl_s=0)
-    sandbox.faults(service="plantnet", errors=[{"status": 500, "rate": 1}])
+    sandbox.faults(service="plantnet", errors=[{"status": 400, "rate": 1}])
     workbench.identify([other_photo(1)])
     assert workbench.readiness()["quotas"]["plantnet"]["used"] == 0
     sandbox.faults(service="plantnet")
@@ -356,6 +359,21 @@ def test_a_days_quota_is_kept_and_failures_are_given_back(
     assert sum(sandbox.calls("plantnet", PLANTNET).values()) == 2
     quota = workbench.readiness()["quotas"]["plantnet"]
     assert (quota["limit"], quota["used"], quota["remaining"]) == (1, 1, 0)
+
+
+@pytest.mark.parametrize(
+    "faults", [{"errors": [{"status": 500, "rate": 1}]}, {"truncate_rate": 1}, {"reset_rate": 1}]
+)
+def test_a_call_that_may_have_been_charged_counts(
+    workbench: Workbench, sandbox: SandboxServer, faults: dict[str, object]
+) -> None:
+    """What the service took and broke off is spent: a limit holds however it fails."""
+    sandbox.faults(service="plantnet", **faults)
+
+    workbench.identify([other_photo(1)], providers=["plantnet"])
+
+    assert workbench.readiness()["quotas"]["plantnet"]["used"] == 1
+    assert workbench.credits.of("plantnet") == {"spent": 1, "saved": 0}
 
 
 def test_what_a_service_says_of_its_quota_is_noted(
@@ -426,7 +444,7 @@ def test_only_what_cannot_have_been_counted_is_sent_again(
 def test_credits_are_spent_once_and_saved_ever_after(
     workbench: Workbench, sandbox: SandboxServer, flower: bytes
 ) -> None:
-    """Of ten who ask at once one pays; later ones save; failures and the offline model do neither."""
+    """Of ten who ask at once one pays; later ones save; refusals and the offline model do neither."""
     gate = threading.Barrier(10)
 
     def send(_: int) -> None:
@@ -435,7 +453,7 @@ def test_credits_are_spent_once_and_saved_ever_after(
 
     with ThreadPoolExecutor(10) as pool:
         list(pool.map(send, range(10)))
-    sandbox.faults(service="plantnet", errors=[{"status": 500, "rate": 1}])
+    sandbox.faults(service="plantnet", errors=[{"status": 400, "rate": 1}])
     workbench.identify([other_photo(8)])
 
     assert workbench.readiness()["credits"] == {
@@ -492,3 +510,22 @@ def test_a_stuck_service_starves_no_other(
 
         assert answer(outcome, "plantnet").status == "ok"
         assert sum(one.done() for one in held) == 0
+
+
+def test_a_service_that_hangs_is_left_alone_however_short_requests_are(
+    open_with: Callable[..., Workbench], sandbox: SandboxServer
+) -> None:
+    """With all of a short request's time used up, a hang is the service's, not the caller's haste."""
+    workbench = open_with(request_deadline_s=1, breaker_fail_max=3, error_ttl_s=0)
+    photos = [other_photo(200 + n) for n in range(4)]
+    for photo in photos:
+        workbench.admit(photo)
+    sandbox.faults(service="plantnet", latency_ms={"p50": 9000, "p99": 9000})
+
+    for photo in photos[:3]:
+        workbench.identify([photo], providers=["plantnet"])
+    refused = answer(workbench.identify([photos[3]], providers=["plantnet"]), "plantnet")
+
+    assert workbench.breakers["plantnet"].state == "open"
+    assert refused.error is not None
+    assert refused.error["code"] == "breaker_open"

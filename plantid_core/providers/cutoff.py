@@ -12,12 +12,13 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from urllib3 import PoolManager, ProxyManager
 
@@ -57,15 +58,18 @@ _CURRENT = _Current()
 
 
 @contextmanager
-def cut_after(seconds: float) -> Iterator[None]:
-    """Shut, after so long, every connection that this thread uses within the block."""
+def cut_after(seconds: float) -> Iterator[Callable[[], None]]:
+    """Shut, after so long, every connection that this thread uses within the block.
+
+    What is given to the block does so at once, from any thread.
+    """
     exchange = _Exchange()
     timer = threading.Timer(seconds, exchange.end)
     timer.daemon = True
     timer.start()
     _CURRENT.exchange = exchange
     try:
-        yield
+        yield exchange.end
     finally:
         _CURRENT.exchange = None
         timer.cancel()
@@ -130,3 +134,19 @@ class Adapter(HTTPAdapter):
         if not proxy.lower().startswith("socks"):
             manager.pool_classes_by_scheme = _POOLS
         return manager
+
+
+class Session(requests.Session):
+    """requests' session, whose connections `cut_after` can end, and which follows no redirect."""
+
+    def __init__(self, pool: int) -> None:
+        """Prepare a session that keeps up to ``pool`` connections to one host."""
+        super().__init__()
+        adapter = Adapter(pool_connections=1, pool_maxsize=pool, max_retries=0)
+        self.mount("http://", adapter)
+        self.mount("https://", adapter)
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Return None: where there is a target, requests reads all of the answer's body first."""
+        del resp
+        return None

@@ -7,9 +7,6 @@ not chained to ours, since their texts hold whole addresses.
 
 from __future__ import annotations
 
-import logging
-import math
-import re
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeAlias, TypedDict, cast
@@ -21,7 +18,8 @@ from urllib3.exceptions import IncompleteRead, NewConnectionError, ReadTimeoutEr
 
 from plantid_core.deadline import retry_after_s
 from plantid_core.errors import ProviderUnavailable
-from plantid_core.providers.cutoff import Adapter, cut_after
+from plantid_core.providers.cutoff import Session, cut_after
+from plantid_core.providers.secrecy import Redactor, keep_keys_out_of_logs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,11 +29,11 @@ if TYPE_CHECKING:
 
 _MAX_BODY_BYTES = 8 * 1024 * 1024
 _CHUNK_BYTES = 64 * 1024
+_LENGTH_DIGITS = 18
 _POOL = 32
-_MOST = 2**53
+_SHOWN_CHARACTERS = 300
 # A gateway's own answers: the service behind it has not begun to answer.
 _GATEWAYS_OWN = {HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT}
-_SECRETS = re.compile(r"(api-key=)[^&\s]*")
 
 FilePart: TypeAlias = tuple[str, tuple[str, bytes, str]]
 
@@ -67,8 +65,14 @@ class Response:
 
     @property
     def text(self) -> str:
-        """Return the body's first 300 characters on one line, for error messages."""
-        return " ".join(self.body.decode("utf-8", errors="replace").split())[:300]
+        """Return the body as text; what is shown of it goes through `Channel.quoted`."""
+        return self.body.decode("utf-8", errors="replace")
+
+    @property
+    def refuses(self) -> bool:
+        """Tell whether the request is to blame (4xx), and not the service's own slowness (408)."""
+        client_fault = HTTPStatus.BAD_REQUEST <= self.status < HTTPStatus.INTERNAL_SERVER_ERROR
+        return client_fault and self.status != HTTPStatus.REQUEST_TIMEOUT
 
     @property
     def retry_after_s(self) -> float | None:
@@ -85,14 +89,11 @@ class Channel:
         """Prepare a pooled session; ``direct`` ignores proxies and netrc (for loopback)."""
         self._provider = provider
         self._base_url = base_url.rstrip("/")
-        self._secret = secret
+        self._redacted = Redactor(secret)
         self._timeouts = timeouts
-        self._session = requests.Session()
+        self._session = Session(_POOL)
         self._session.trust_env = not direct
-        adapter = Adapter(pool_connections=1, pool_maxsize=_POOL, max_retries=0)
-        self._session.mount("http://", adapter)
-        self._session.mount("https://", adapter)
-        logging.getLogger("urllib3.connectionpool").addFilter(_without_secrets)
+        keep_keys_out_of_logs()
 
     def close(self) -> None:
         """Close the pooled connections."""
@@ -137,6 +138,9 @@ class Channel:
             return self._failed("timeout", "did not answer in time")
         except requests.exceptions.SSLError:
             return self._failed("tls", "could not prove its identity")
+        except ValueError:
+            # The request could not even be written; what could not be is in the error's text.
+            return self._failed("request", "could not be asked: its address or key cannot be used")
         except (requests.RequestException, TransportError, OSError) as error:
             return self._lost(error)
 
@@ -148,6 +152,9 @@ class Channel:
         return self._failed("connection", "broke the connection off")
 
     def _read(self, response: requests.Response, deadline: Deadline) -> Response:
+        if response.status_code < HTTPStatus.OK:
+            # Not read, so the connection is not used again: the answer itself is still to come.
+            raise self._failed("malformed", "answered with a status that is no answer")
         if response.is_redirect:
             raise self._failed("redirect", "tried to redirect the request, which is refused")
         chunks, size = [], 0
@@ -160,9 +167,7 @@ class Channel:
             chunks.append(chunk)
         # A connection that was cut at the deadline looks like one that has come to its end.
         deadline.require()
-        expected = response.headers.get("content-length", "")
-        plain = "content-encoding" not in response.headers
-        if plain and expected.isdigit() and size < int(expected):
+        if size < _promised(response.headers):
             raise self._failed("truncated", "broke off in the middle of its answer")
         headers = {name.lower(): value for name, value in response.headers.items()}
         return Response(response.status_code, headers, b"".join(chunks))
@@ -172,9 +177,10 @@ class Channel:
             self._provider, code, f"The service {what}.", uncounted=uncounted
         )
 
-    def redact(self, text: str) -> str:
-        """Return the text without the API key."""
-        return text.replace(self._secret, "[key]") if self._secret else text
+    def quoted(self, text: str) -> str:
+        """Return a service's words for an error: without the key, at most 300 characters, one line."""
+        # To cut first would leave a key's beginning, which is no longer known for one.
+        return " ".join(self._redacted(text).split())[:_SHOWN_CHARACTERS]
 
     def parse(self, response: Response) -> dict[str, object]:
         """Return the body as a JSON object; raises `ProviderUnavailable` where it is none."""
@@ -209,6 +215,14 @@ class Channel:
         )
 
 
+def _promised(headers: Mapping[str, str]) -> int:
+    """Return the least length that an answer must have."""
+    length = headers.get("content-length", "")
+    # A number of more digits than these is none that Python reads, nor one that could be met.
+    plain = "content-encoding" not in headers and len(length) <= _LENGTH_DIGITS
+    return int(length) if plain and length.isascii() and length.isdigit() else 0
+
+
 def _json(response: Response) -> object:
     """Return the body as JSON, None where it is none, or does not say that it is."""
     if "json" not in response.headers.get("content-type", "").partition(";")[0].lower():
@@ -225,25 +239,3 @@ def _never_connected(error: Exception) -> bool:
         return True
     reason = getattr(error.args[0], "reason", None) if error.args else None
     return isinstance(reason, NewConnectionError)
-
-
-def _without_secrets(record: logging.LogRecord) -> bool:
-    """Take keys out of the addresses that urllib3 logs at its debug level."""
-    text = record.getMessage()
-    if "api-key=" in text:
-        record.msg, record.args = _SECRETS.sub(r"\1[key]", text), ()
-    return True
-
-
-def count(value: object) -> int | None:
-    """Return a service's count, None where it is no number that one can count to."""
-    usable = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST
-    return cast("int", value) if usable else None
-
-
-def score(value: object) -> float:
-    """Return a score as a finite number in 0…1; raises ``ValueError`` or ``TypeError`` else."""
-    number = float(cast("float", value))
-    if not math.isfinite(number):
-        raise ValueError("a score must be finite")
-    return min(1.0, max(0.0, number))

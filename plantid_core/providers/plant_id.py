@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
 
@@ -10,7 +11,20 @@ import orjson
 
 from plantid_core.errors import ProviderError, ProviderQuotaExceeded, ProviderRejected
 from plantid_core.plants import Care, ReferenceImage, Reply, Suggestion, Taxon
-from plantid_core.providers.http import Channel, Response, Timeouts, count, score
+from plantid_core.providers.http import Channel, Response, Timeouts
+from plantid_core.providers.reading import (
+    UNREADABLE,
+    checked,
+    count,
+    identifier,
+    items,
+    items_if_any,
+    mapping,
+    name,
+    score,
+    text,
+    verdict,
+)
 
 if TYPE_CHECKING:
     from plantid_core.deadline import Deadline
@@ -64,10 +78,10 @@ class PlantId:
         if response.status not in {HTTPStatus.OK, HTTPStatus.CREATED}:
             raise self._fault(response)
         identification = cast("wire.Identification", self._channel.parse(response))
-        try:
-            return _reply(identification)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise self._channel.malformed() from error
+        # Not chained to ours: what cannot be read may hold an echo of the key.
+        with suppress(*UNREADABLE):
+            return checked(_reply(identification))
+        raise self._channel.malformed()
 
     def remaining(self, deadline: Deadline) -> int | None:
         """Return the fewest credits left in any window, None where there is no limit."""
@@ -77,23 +91,22 @@ class PlantId:
         if response.status != HTTPStatus.OK:
             raise self._fault(response)
         usage = cast("wire.UsageInfo", self._channel.parse(response))
-        try:
+        with suppress(*UNREADABLE):
             windows = usage["remaining"]
             left = (windows["day"], windows["week"], windows["month"], windows["total"])
             known = [told for told in map(count, left) if told is not None]
             return min(known, default=None)
-        except (KeyError, TypeError) as error:
-            raise self._channel.malformed() from error
+        raise self._channel.malformed()
 
     def _fault(self, response: Response) -> ProviderError:
-        said = self._channel.redact(response.text)
+        said = self._channel.quoted(response.text)
         if response.status == HTTPStatus.TOO_MANY_REQUESTS:
             return ProviderQuotaExceeded(
                 NAME, "quota", f"Plant.id: {said}", retry_after_s=response.retry_after_s
             )
         if response.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             return ProviderRejected(NAME, "key", f"Plant.id did not accept the API key: {said}")
-        if HTTPStatus.BAD_REQUEST <= response.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        if response.refuses:
             return ProviderRejected(NAME, f"http_{response.status}", f"Plant.id: {said}")
         return self._channel.outage(response)
 
@@ -113,42 +126,42 @@ def _question(observation: Observation) -> dict[str, object]:
 
 def _reply(identification: wire.Identification) -> Reply:
     result = identification["result"]
-    judgement = result.get("is_plant")
+    judgement = mapping(result.get("is_plant"))
     probability = score(judgement["probability"]) if judgement else None
-    if judgement and not judgement["binary"]:
+    if judgement and not verdict(judgement["binary"]):
         return Reply("not_a_plant", is_plant=probability)
-    names = result["classification"]["suggestions"]
-    suggestions = tuple(
-        sorted((_suggestion(name) for name in names), key=lambda s: s.score, reverse=True)
-    )
+    names = items(result["classification"]["suggestions"])
+    suggestions = tuple(sorted(map(_suggestion, names), key=lambda s: s.score, reverse=True))
     return Reply("ok" if suggestions else "no_match", suggestions, is_plant=probability)
 
 
-def _suggestion(name: wire.Suggestion) -> Suggestion:
-    details = name.get("details") or {}
-    taxonomy = details.get("taxonomy") or {}
-    gbif = details.get("gbif_id")
+def _suggestion(suggested: wire.Suggestion) -> Suggestion:
+    details = mapping(suggested.get("details")) or {}
+    taxonomy = mapping(details.get("taxonomy")) or {}
+    called = name(suggested["name"])
     taxon = Taxon(
-        scientific_name=str(name["name"]),
-        authorship=_authorship(str(name["name"]), details.get("name_authority")),
-        rank=(details.get("rank") or ("species" if " " in name["name"] else "genus")).lower(),
+        scientific_name=called,
+        authorship=_authorship(called, text(details.get("name_authority"))),
+        rank=(text(details.get("rank")) or ("species" if " " in called else "genus")).lower(),
         family=taxonomy.get("family"),
         genus=taxonomy.get("genus"),
-        common_names=tuple(map(str, details.get("common_names") or ())),
-        gbif_id=int(gbif) if gbif is not None else None,
+        common_names=tuple(items_if_any(details.get("common_names"))),
+        gbif_id=identifier(details.get("gbif_id")),
     )
-    images = tuple(_image(image) for image in (name.get("similar_images") or ())[:_IMAGES_SHOWN])
-    return Suggestion(taxon, score(name["probability"]), images, _care(details))
+    images = items_if_any(suggested.get("similar_images"))[:_IMAGES_SHOWN]
+    return Suggestion(
+        taxon, score(suggested["probability"]), tuple(map(_image, images)), _care(details)
+    )
 
 
-def _authorship(name: str, authority: str | None) -> str | None:
+def _authorship(called: str, authority: str | None) -> str | None:
     """Return the author alone: the service gives the whole name with its author."""
-    return (authority or "").removeprefix(name).strip() or None
+    return (authority or "").removeprefix(called).strip() or None
 
 
 def _image(image: wire.SimilarImage) -> ReferenceImage:
     return ReferenceImage(
-        str(image.get("url_small") or image["url"]),
+        text(image.get("url_small")) or image["url"],
         image.get("license_name"),
         image.get("citation"),
     )
@@ -156,11 +169,11 @@ def _image(image: wire.SimilarImage) -> ReferenceImage:
 
 def _care(details: wire.Details) -> Care | None:
     care = Care(
-        watering=details.get("best_watering"),
-        light=details.get("best_light_condition"),
-        soil=details.get("best_soil_type"),
-        toxicity=details.get("toxicity"),
-        edible_parts=tuple(map(str, details.get("edible_parts") or ())),
-        common_uses=details.get("common_uses"),
+        watering=text(details.get("best_watering")),
+        light=text(details.get("best_light_condition")),
+        soil=text(details.get("best_soil_type")),
+        toxicity=text(details.get("toxicity")),
+        edible_parts=tuple(items_if_any(details.get("edible_parts"))),
+        common_uses=text(details.get("common_uses")),
     )
     return care or None

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
+from urllib.parse import quote
 
 import orjson
 
 from plantid_core.errors import ProviderError, ProviderQuotaExceeded, ProviderRejected
 from plantid_core.plants import ReferenceImage, Reply, Suggestion, Taxon
-from plantid_core.providers.http import Channel, FilePart, Response, Timeouts, count, score
+from plantid_core.providers.http import Channel, FilePart, Response, Timeouts
+from plantid_core.providers.reading import (
+    UNREADABLE,
+    checked,
+    count,
+    identifier,
+    items,
+    items_if_any,
+    mapping,
+    name,
+    score,
+    text,
+)
 
 if TYPE_CHECKING:
     from plantid_core.deadline import Deadline
@@ -22,6 +37,7 @@ TITLE = "Pl@ntNet"
 WORLD = "all"
 
 _IMAGES_SHOWN = 4
+_LEFT_TODAY = re.compile(r'"dailyQuota"[^,]*?;\s*r=([0-9]{1,15})\s*(?:[;,]|$)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +81,7 @@ class PlantNet:
         project = self.project_for(observation.place, deadline) if observation.place else None
         response = self._channel.send(
             "POST",
-            f"/v2/identify/{project.id if project else WORLD}",
+            f"/v2/identify/{quote(project.id, safe='') if project else WORLD}",
             deadline,
             params={
                 "api-key": self._key,
@@ -76,14 +92,15 @@ class PlantNet:
             files=_pictures(observation),
         )
         if _is_no_match(response):
-            return Reply("no_match", project=project.id if project else WORLD)
+            left = _left_today(response)
+            return Reply("no_match", remaining=left, project=project.id if project else WORLD)
         if response.status != HTTPStatus.OK:
             raise self._fault(response)
         identification = cast("wire.Identification", self._channel.parse(response))
-        try:
-            return _reply(identification, project)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise self._channel.malformed() from error
+        # Not chained to ours: what cannot be read may hold an echo of the key.
+        with suppress(*UNREADABLE):
+            return checked(_reply(identification, project, _left_today(response)))
+        raise self._channel.malformed()
 
     def project_for(self, place: Place, deadline: Deadline) -> Project:
         """Return the flora that the service ranks first for a place; raises `ProviderError`.
@@ -109,21 +126,20 @@ class PlantNet:
         if response.status != HTTPStatus.OK:
             raise self._fault(response)
         ranked = cast("list[wire.Project]", self._channel.parse_list(response))
-        try:
+        with suppress(*UNREADABLE):
             first = ranked[0]
-            return Project(str(first["id"]), str(first.get("title") or first["id"]))
-        except (LookupError, TypeError, AttributeError) as error:
-            raise self._channel.malformed() from error
+            return Project(name(first["id"]), text(first.get("title")) or first["id"])
+        raise self._channel.malformed()
 
     def _fault(self, response: Response) -> ProviderError:
-        said = self._channel.redact(_message(response))
+        said = self._channel.quoted(_message(response))
         if response.status == HTTPStatus.TOO_MANY_REQUESTS:
             return ProviderQuotaExceeded(
                 NAME, "quota", f"Pl@ntNet: {said}", retry_after_s=response.retry_after_s
             )
         if response.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             return ProviderRejected(NAME, "key", f"Pl@ntNet did not accept the API key: {said}")
-        if HTTPStatus.BAD_REQUEST <= response.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        if response.refuses:
             return ProviderRejected(NAME, f"http_{response.status}", f"Pl@ntNet: {said}")
         return self._channel.outage(response)
 
@@ -144,49 +160,61 @@ def _is_no_match(response: Response) -> bool:
 
 def _message(response: Response) -> str:
     try:
-        return str(cast("wire.Fault", orjson.loads(response.body))["message"])[:300]
+        return str(cast("wire.Fault", orjson.loads(response.body))["message"])
     except (orjson.JSONDecodeError, KeyError, TypeError):
         return response.text
 
 
-def _reply(identification: wire.Identification, project: Project | None) -> Reply:
+def _left_today(response: Response) -> int | None:
+    """Return what the RateLimit header says is left of the day, None where it does not."""
+    found = _LEFT_TODAY.search(response.headers.get("ratelimit", ""))
+    return int(found[1]) if found else None
+
+
+def _reply(
+    identification: wire.Identification, project: Project | None, left_today: int | None
+) -> Reply:
     suggestions = tuple(
         sorted(
-            (_suggestion(result) for result in identification["results"]),
+            (_suggestion(result) for result in items(identification["results"])),
             key=lambda suggestion: suggestion.score,
             reverse=True,
         )
     )
+    remaining = count(identification.get("remainingIdentificationRequests"))
     return Reply(
         "ok" if suggestions else "no_match",
         suggestions,
-        remaining=count(identification.get("remainingIdentificationRequests")),
+        remaining=left_today if remaining is None else remaining,
         project=project.id if project else WORLD,
     )
 
 
 def _suggestion(result: wire.Result) -> Suggestion:
     species = result["species"]
-    genus, family = species.get("genus"), species.get("family")
-    gbif, powo, iucn = result.get("gbif"), result.get("powo"), result.get("iucn")
-    name = str(species["scientificNameWithoutAuthor"])
+    genus, family = mapping(species.get("genus")), mapping(species.get("family"))
+    gbif, powo = mapping(result.get("gbif")), mapping(result.get("powo"))
+    iucn = mapping(result.get("iucn"))
+    called = name(species["scientificNameWithoutAuthor"])
     taxon = Taxon(
-        scientific_name=name,
-        authorship=species.get("scientificNameAuthorship") or None,
-        rank="species" if " " in name else "genus",
-        family=family["scientificNameWithoutAuthor"] if family else None,
-        genus=genus["scientificNameWithoutAuthor"] if genus else None,
-        common_names=tuple(map(str, species.get("commonNames") or ())),
-        gbif_id=int(gbif["id"]) if gbif else None,
-        powo_id=str(powo["id"]) if powo else None,
+        scientific_name=called,
+        authorship=text(species.get("scientificNameAuthorship")) or None,
+        rank="species" if " " in called else "genus",
+        family=family.get("scientificNameWithoutAuthor") if family else None,
+        genus=genus.get("scientificNameWithoutAuthor") if genus else None,
+        common_names=tuple(items_if_any(species.get("commonNames"))),
+        gbif_id=identifier(gbif.get("id")) if gbif else None,
+        powo_id=powo.get("id") if powo else None,
         iucn=iucn.get("category") if iucn else None,
     )
-    shown = (result.get("images") or ())[:_IMAGES_SHOWN]
-    return Suggestion(taxon, score(result["score"]), tuple(map(_image, shown)))
+    shown = map(_image, items_if_any(result.get("images"))[:_IMAGES_SHOWN])
+    return Suggestion(taxon, score(result["score"]), tuple(filter(None, shown)))
 
 
-def _image(image: wire.Image) -> ReferenceImage:
-    sizes = image["url"]
-    address = sizes.get("s") or sizes.get("m") or sizes["o"]
-    citation = image.get("citation") or image.get("author")
-    return ReferenceImage(str(address), image.get("license"), citation)
+def _image(image: wire.Image) -> ReferenceImage | None:
+    sizes = mapping(image.get("url"))
+    if not sizes:
+        return None
+    address = text(sizes.get("s")) or text(sizes.get("m")) or text(sizes.get("o"))
+    citation = text(image.get("citation")) or text(image.get("author"))
+    return ReferenceImage(address, text(image.get("license")), citation) if address else None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import weakref
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -32,6 +34,11 @@ class Bulkhead:
 
     def __init__(self, name: str, size: int, queue: int) -> None:
         self.name, self.size, self.queue = name, size, queue
+        self.forked()
+        _BULKHEADS.add(self)
+
+    def forked(self) -> None:
+        """Begin with nobody inside: in a child, those who hold a slot are the parent's."""
         self._freed = threading.Condition(threading.Lock())
         self._in_use = self._waiting = self._most = self._shed = 0
 
@@ -66,7 +73,23 @@ class Bulkhead:
         finally:
             self._waiting -= 1
 
+    def turn_away(self) -> None:
+        """Count a caller as shed who was turned away before the queue."""
+        with self._freed:
+            self._shed += 1
+
     def use(self) -> BulkheadUse:
         """Return how full it is."""
         with self._freed:
             return BulkheadUse(self._in_use, self._waiting, self._most, self._shed)
+
+
+_BULKHEADS: weakref.WeakSet[Bulkhead] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for bulkhead in list(_BULKHEADS):
+        bulkhead.forked()
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -48,6 +48,14 @@ class Counts:
                 self._alone(error)
         return job(self._own)
 
+    def run_at(self, storage: Storage, job: Callable[[Storage], T]) -> T | None:
+        """Return the job's result on one storage and no other, None where it cannot be reached."""
+        try:
+            return job(storage)
+        except (RedisError, OSError) as error:
+            self._alone(error)
+            return None
+
     def ask(self, job: Callable[[redis.Redis], T]) -> T | None:
         """Return what Redis itself says, None where it says nothing."""
         if self._client is None or time.monotonic() < self._alone_until:

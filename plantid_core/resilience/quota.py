@@ -33,10 +33,14 @@ _KEPT_S = 90_000  # a day and an hour: the key names its day, so it only has to 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of one service; None: no bound of ours."""
+    """Bounds of one service; None: no bound of ours.
+
+    ``scope`` keeps counts of one name apart that stand for different services (a sandbox, say).
+    """
 
     per_day: int | None = None
     per_user_minute: int | None = None
+    scope: str = ""
 
 
 class QuotaState(TypedDict):
@@ -49,9 +53,10 @@ class QuotaState(TypedDict):
 
 @dataclass(slots=True)
 class Reservation:
-    """Credits that are counted as used, until they are given back."""
+    """Credits that are counted as used, until they are given back to the storage that took them."""
 
     _counts: Counts
+    _storage: Storage
     _key: str
     _credits: int
 
@@ -59,7 +64,7 @@ class Reservation:
         """Count the credits as unused; a second time does nothing."""
         amount, self._credits = self._credits, 0
         if amount:
-            self._counts.run(lambda storage: _take_back(storage, self._key, amount))
+            self._counts.run_at(self._storage, lambda kept: _take_back(kept, self._key, amount))
 
 
 class Quota:
@@ -74,9 +79,9 @@ class Quota:
         """Count credits as used; raises `ProviderQuotaExceeded` where there are too few."""
         self._require_service(provider)
         self._require_user(provider, user)
-        key, bound = _day_key(provider), self._limits.get(provider, Limits()).per_day
-        used = self._counts.run(lambda storage: storage.incr(key, _KEPT_S, credits_))
-        reservation = Reservation(self._counts, key, credits_)
+        key, bound = self._day_key(provider), self._bounds(provider).per_day
+        used, storage = self._counts.run(lambda kept: (kept.incr(key, _KEPT_S, credits_), kept))
+        reservation = Reservation(self._counts, storage, key, credits_)
         if bound is not None and used > bound:
             reservation.give_back()
             raise _refused(
@@ -90,18 +95,18 @@ class Quota:
             raise _refused(provider, "The service has no requests left.", told[1])
 
     def _require_user(self, provider: str, user: str) -> None:
-        bound = self._limits.get(provider, Limits()).per_user_minute
+        bound, known_as = self._bounds(provider).per_user_minute, self._known_as(provider)
         if bound is None:
             return
         item = RateLimitItemPerMinute(bound)
         # A name or an address of a person is no key to leave lying in a store.
-        whom = hashlib.sha256(user.encode()).hexdigest()[:16]
+        whom = _digest(user)
 
         def wait_s(storage: Storage) -> float | None:
             window = MovingWindowRateLimiter(storage)
-            if window.hit(item, provider, whom):
+            if window.hit(item, known_as, whom):
                 return None
-            return window.get_window_stats(item, provider, whom).reset_time - time.time()
+            return window.get_window_stats(item, known_as, whom).reset_time - time.time()
 
         wait = self._counts.run(wait_s)
         if wait is not None:
@@ -122,7 +127,7 @@ class Quota:
             renews_in_s = to_midnight_s() if remaining > 0 else _ASK_AGAIN_S
         lasts = max(0.001, renews_in_s)
         self._told[provider] = remaining, time.monotonic() + lasts
-        key = _told_key(provider)
+        key = self._told_key(provider)
         self._counts.ask(lambda client: client.set(key, remaining, px=int(lasts * 1e3)))
 
     def remaining(self, provider: str) -> int | None:
@@ -131,7 +136,7 @@ class Quota:
         return None if told is None else max(0, told[0])
 
     def _service_says(self, provider: str) -> tuple[int, float] | None:
-        key = _told_key(provider)
+        key = self._told_key(provider)
         shared = self._counts.ask(lambda client: _read(client, key))
         if shared is not None:
             return shared
@@ -141,15 +146,32 @@ class Quota:
 
     def state(self, provider: str) -> QuotaState:
         """Return a service's credits today."""
-        bound, key = self._limits.get(provider, Limits()).per_day, _day_key(provider)
+        bound, key = self._bounds(provider).per_day, self._day_key(provider)
         used = max(0, self._counts.run(lambda storage: storage.get(key)))
         ours = None if bound is None else max(0, bound - used)
         known = [count for count in (ours, self.remaining(provider)) if count is not None]
         return {"limit": bound, "used": used, "remaining": min(known, default=None)}
 
+    def _bounds(self, provider: str) -> Limits:
+        return self._limits.get(provider, Limits())
+
+    def _known_as(self, provider: str) -> str:
+        scope = self._bounds(provider).scope
+        return f"{provider}:{_digest(scope)}" if scope else provider
+
+    def _day_key(self, provider: str) -> str:
+        return f"day:{self._known_as(provider)}:{dt.datetime.now(dt.UTC).date().isoformat()}"
+
+    def _told_key(self, provider: str) -> str:
+        return f"{PREFIX}:told:{self._known_as(provider)}"
+
     def close(self) -> None:
         """Let go of the connections."""
         self._counts.close()
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _take_back(storage: Storage, key: str, amount: int) -> None:
@@ -166,14 +188,6 @@ def _read(client: redis.Redis, key: str) -> tuple[int, float] | None:
         return int(value), left_ms / 1e3
     except ValueError:  # foreign bytes in our place
         return None
-
-
-def _day_key(provider: str) -> str:
-    return f"day:{provider}:{dt.datetime.now(dt.UTC).date().isoformat()}"
-
-
-def _told_key(provider: str) -> str:
-    return f"{PREFIX}:told:{provider}"
 
 
 def _refused(provider: str, sentence: str, retry_after_s: float) -> ProviderQuotaExceeded:

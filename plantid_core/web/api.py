@@ -7,7 +7,6 @@ import math
 from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
 
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -18,6 +17,7 @@ from plantid_core.errors import DeadlineExceeded, PlantIDError, UploadRejected
 from plantid_core.plants import Place
 from plantid_core.upload import Upload
 from plantid_core.upload.policy import MIB
+from plantid_core.web.lane import Lane
 from plantid_core.web.problems import problem, rejection
 
 if TYPE_CHECKING:
@@ -26,22 +26,26 @@ if TYPE_CHECKING:
     from starlette.routing import BaseRoute
     from starlette.types import Message
 
-    from plantid_core.plants import Organ
+    from plantid_core.plants import Organ, Outcome
     from plantid_core.workbench import Workbench
 
 _MOST_BODY_BYTES = 51 * MIB
+_IDENTIFYING, _WAITING, _LOOKING = 128, 128, 8
+_BUSY_RETRY_S = 1
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _NOT_POST = [method for method in _METHODS if method != "POST"]
 
 
 def routes(workbench: Callable[[], Workbench]) -> list[BaseRoute]:
     """Return the routes over the process's workbench."""
+    # Threads apart: whoever wants to know how things stand must not wait for a service that is stuck.
+    identifying, looking = Lane(_IDENTIFYING, _WAITING), Lane(_LOOKING)
     return [
         Route("/healthz", _health),
-        Route("/readyz", _readiness(workbench)),
-        Route("/api/v1/identify", _identify(workbench), methods=["POST"]),
+        Route("/readyz", _readiness(workbench, looking)),
+        Route("/api/v1/identify", _identify(workbench, identifying), methods=["POST"]),
         Route("/api/v1/identify", _only_post, methods=_NOT_POST),
-        Route("/api/v1/breakers", _breakers(workbench)),
+        Route("/api/v1/breakers", _breakers(workbench, looking)),
         Route("/api", _unknown, methods=_METHODS),
         Route("/api/{rest:path}", _unknown, methods=_METHODS),
     ]
@@ -52,25 +56,33 @@ async def _health(request: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
 
-def _readiness(workbench: Callable[[], Workbench]) -> Callable[[Request], Awaitable[Response]]:
+def _readiness(
+    workbench: Callable[[], Workbench], lane: Lane
+) -> Callable[[Request], Awaitable[Response]]:
     async def readiness(request: Request) -> Response:
         del request
-        state = await run_in_threadpool(lambda: workbench().readiness())
+        state = await lane.run(lambda: workbench().readiness())
         return JSONResponse(state, 200 if state["ready"] else 503)
 
     return readiness
 
 
-def _breakers(workbench: Callable[[], Workbench]) -> Callable[[Request], Awaitable[Response]]:
+def _breakers(
+    workbench: Callable[[], Workbench], lane: Lane
+) -> Callable[[Request], Awaitable[Response]]:
     async def breakers(request: Request) -> Response:
         del request
-        return JSONResponse(await run_in_threadpool(lambda: workbench().breaker_reports()))
+        return JSONResponse(await lane.run(lambda: workbench().breaker_reports()))
 
     return breakers
 
 
-def _identify(workbench: Callable[[], Workbench]) -> Callable[[Request], Awaitable[Response]]:
+def _identify(
+    workbench: Callable[[], Workbench], lane: Lane
+) -> Callable[[Request], Awaitable[Response]]:
     async def identify(request: Request) -> Response:
+        if lane.full():
+            return _busy()
         try:
             async with _bounded(request).form(max_files=10, max_fields=30) as form:
                 uploads = [await _upload(part) for part in form.getlist("images")]
@@ -80,8 +92,10 @@ def _identify(workbench: Callable[[], Workbench]) -> Callable[[Request], Awaitab
         except (ValueError, HTTPException) as error:
             return _unreadable(error)
         user = request.client.host if request.client else "local"
+        if lane.full():  # by those whose photos came while these did
+            return _busy()
         try:
-            outcome = await run_in_threadpool(
+            outcome = await lane.run(
                 lambda: workbench().identify(
                     uploads,
                     organs=organs,
@@ -91,19 +105,34 @@ def _identify(workbench: Callable[[], Workbench]) -> Callable[[Request], Awaitab
                     user=user,
                 )
             )
-        except UploadRejected as rejected:
-            return rejection(rejected)
-        except DeadlineExceeded as late:
-            return problem(504, str(late), limit=late.budget_s)
         except PlantIDError as error:
-            return problem(400, str(error))
-        if outcome.rung != "none":
-            return JSONResponse(outcome.to_dict())
-        return JSONResponse(
-            outcome.to_dict(), 503, {"Retry-After": str(math.ceil(outcome.retry_after_s))}
-        )
+            return _refusal(error)
+        return _told(outcome)
 
     return identify
+
+
+def _refusal(error: PlantIDError) -> Response:
+    if isinstance(error, UploadRejected):
+        return rejection(error)
+    if isinstance(error, DeadlineExceeded):
+        return problem(504, str(error), limit=error.budget_s)
+    return problem(400, str(error))
+
+
+def _told(outcome: Outcome) -> Response:
+    if outcome.rung != "none":
+        return JSONResponse(outcome.to_dict())
+    return JSONResponse(
+        outcome.to_dict(), 503, {"Retry-After": str(math.ceil(outcome.retry_after_s))}
+    )
+
+
+def _busy() -> Response:
+    response = problem(503, "Too many requests are under way. Try again in a second.")
+    # The photos are not read: else the server would go on reading what the client still sends.
+    response.headers.update({"Retry-After": str(_BUSY_RETRY_S), "Connection": "close"})
+    return response
 
 
 def _bounded(request: Request) -> Request:

@@ -31,8 +31,9 @@ _SAID = {
     "not_a_plant": ("Sees no plant", "Try a photo in which the plant fills the picture."),
     "unavailable": ("Did not answer", "Try again in {wait}."),
     "quota": ("Has no requests left", "Try again in {wait}."),
-    "rejected": ("Refused the request", "Check the service's API key in the settings."),
+    "rejected": ("Refused the request", "The same again will not help: try another photo."),
 }
+_WRONG_KEY = "Check the service's API key in the settings."
 _UNASKED = {"breaker_open", "bulkhead_full"}
 _SOURCES = {
     "upstream": "fresh",
@@ -140,7 +141,9 @@ def _no_names(answer: Answer) -> None:
     what, advice = _SAID[answer.status]
     detail = answer.error["message"] if answer.error else ""
     wait = answer.error["retry_after_s"] if answer.error else None
-    advice = advice.format(wait=age(math.ceil(wait)) if wait else "a minute")
+    advice = advice.format(wait="a minute" if wait is None else age(max(1, math.ceil(wait))))
+    if answer.error and answer.error["code"] == "key":
+        advice = _WRONG_KEY
     st.html(
         f'<p><b>{escape(what)}</b><br>{escape(advice)}</p><p class="pid-small">{escape(detail)}</p>'
     )

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from processes import until
+from processes import in_child, until
 
 from plantid_core.deadline import Deadline
 from plantid_core.errors import BulkheadFull, DeadlineExceeded, LeaseLost
@@ -89,3 +89,17 @@ def test_a_call_that_fails_frees_its_slot() -> None:
             raise RuntimeError
 
     assert bulkhead.use().in_use == 0
+
+
+def test_a_child_inherits_no_slot_in_use() -> None:
+    """Those who hold a slot at a fork are the parent's, and never free it in the child."""
+    bulkhead = Bulkhead("b", 1, 0)
+
+    def enter() -> str:
+        with bulkhead.slot(Deadline.after(1)):
+            return "in"
+
+    with bulkhead.slot(Deadline.after(1)):
+        said = in_child(enter)
+
+    assert said == repr("in")

@@ -11,6 +11,7 @@ import pytest
 
 from plantid_core.deadline import to_midnight_s
 from plantid_core.errors import ProviderQuotaExceeded
+from plantid_core.resilience import counts
 from plantid_core.resilience.link import Address
 from plantid_core.resilience.quota import Limits, Quota
 
@@ -83,6 +84,39 @@ def test_what_is_given_back_can_be_used_again(make_quota: MakeQuota) -> None:
     assert quota.state("plantnet")["used"] == 0
     quota.reserve("plantnet", "ada")
     assert refusal(quota).retry_after_s
+
+
+def test_credits_go_back_to_where_they_came_from(
+    make_quota: MakeQuota, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was counted here while Redis was away frees nothing that others counted there."""
+    monkeypatch.setattr(counts, "_ALONE_S", 0.2)
+    quota, other = make_quota(1), make_quota(1)
+    server.kill()
+    reservation = quota.reserve("plantnet", "ada")
+    server.restart()
+    other.reserve("plantnet", "bob")
+    time.sleep(0.3)
+
+    reservation.give_back()
+
+    assert quota.state("plantnet")["used"] == 1
+    assert refusal(quota).retry_after_s
+
+
+def test_a_sandbox_uses_up_nothing_of_the_service(server: Server) -> None:
+    """Counts of one name and another scope are apart, the service's own count among them."""
+    address = Address.of(server.client())
+    sandbox, service = (
+        Quota(address, {"plantnet": Limits(1, 1, scope)}) for scope in ("sandbox", "https://x.org")
+    )
+    with closing(sandbox), closing(service):
+        sandbox.reserve("plantnet", "ada")
+        sandbox.note_remaining("plantnet", 0, 60)
+
+        service.reserve("plantnet", "ada")
+
+        assert service.remaining("plantnet") is None
 
 
 def test_a_lost_counter_begins_at_nothing(make_quota: MakeQuota, server: Server) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
@@ -12,6 +13,7 @@ import requests
 import uvicorn
 from starlette.applications import Starlette
 
+from plantid_core.errors import DeadlineExceeded
 from plantid_core.web import api
 
 if TYPE_CHECKING:
@@ -183,3 +185,46 @@ def test_breakers_are_told(workbench: Workbench) -> None:
         "opens_until", "forced",
     }  # fmt: skip
     assert told["plant_id"]["state"] == told["redis"]["state"] == "closed"
+
+
+class Stuck:
+    """A workbench whose services all hang, until they are let go."""
+
+    def __init__(self, workbench: Workbench) -> None:
+        self.readiness, self.breaker_reports = workbench.readiness, workbench.breaker_reports
+        self.asked, self.let_go = threading.Semaphore(0), threading.Event()
+
+    def identify(self, _: Sequence[Upload], **__: object) -> Outcome:
+        self.asked.release()
+        self.let_go.wait(30)
+        raise DeadlineExceeded(30)
+
+
+def test_a_stuck_service_holds_up_no_other_route(
+    workbench: Workbench, flower: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With every thread for identifying held, health is told at once, and one more is sent away."""
+    monkeypatch.setattr(api, "_IDENTIFYING", 60)
+    monkeypatch.setattr(api, "_WAITING", 0)
+    stuck = Stuck(workbench)
+    app = Starlette(routes=api.routes(lambda: cast("Workbench", stuck)))
+
+    with served(app) as url, ThreadPoolExecutor(60) as pool:
+
+        def post(_: int) -> requests.Response:
+            files = {"images": ("flower.jpg", flower)}
+            return requests.post(f"{url}/api/v1/identify", files=files, timeout=50)
+
+        held = [pool.submit(post, n) for n in range(60)]
+        try:
+            assert all(stuck.asked.acquire(timeout=20) for _ in range(60))
+            assert requests.get(f"{url}/readyz", timeout=5).status_code == 200
+            assert requests.get(f"{url}/api/v1/breakers", timeout=5).status_code == 200
+            refused = post(60)
+        finally:
+            stuck.let_go.set()
+        ended = {one.result().status_code for one in held}
+
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+    assert refused.headers["content-type"] == "application/problem+json"
+    assert ended == {504}

@@ -214,3 +214,21 @@ def test_when_nobody_answers_the_page_says_when_to_come_back(
     assert not page.exception
     assert "No provider could answer. Try again after " in drawn(page)
     assert "Try again in a minute." in drawn(page)
+
+
+@pytest.mark.parametrize(
+    ("status", "advice", "other"),
+    [(401, "Check the service", "try another photo"), (413, "try another photo", "API key")],
+)
+def test_only_a_refused_key_is_blamed_on_the_key(
+    page: AppTest, sandbox: SandboxServer, status: int, advice: str, other: str
+) -> None:
+    """What a service says of the photo sends nobody to the settings."""
+    sandbox.faults(service="plantnet", errors=[{"status": status, "rate": 1}])
+    page.session_state["providers"] = ["plantnet"]
+    button(page, "Try the sample photo").click().run()  # type: ignore[attr-defined]
+
+    button(page, "Identify").click().run()  # type: ignore[attr-defined]
+
+    assert advice in drawn(page)
+    assert other not in drawn(page)
