@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import threading
 from typing import TYPE_CHECKING
 
 import pytest
 from breaker_callers import Party, epoch, fail, listeners, through
-from processes import until
+from processes import in_child, until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from servers import Server
 
@@ -24,23 +22,6 @@ def party(server: Server) -> Iterator[Party]:
     """Return a maker of breakers over the server, each a process of its own to the others."""
     with Party(server) as made:
         yield made
-
-
-def in_child(work: Callable[[], object]) -> str:
-    """Return what ``work`` says in a forked child, which has ten seconds."""
-    reading, writing = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        signal.alarm(10)
-        try:
-            os.write(writing, repr(work()).encode())
-        finally:
-            os._exit(0)
-    os.close(writing)
-    with open(reading, "rb") as said:  # noqa: PTH123 - a descriptor has no path
-        text = said.read().decode()
-    os.waitpid(pid, 0)
-    return text
 
 
 def test_a_child_has_a_connection_of_its_own(party: Party, server: Server) -> None:
