@@ -28,6 +28,8 @@ _FAIL_MAX = 5
 _DEADLINE_S = 2.0
 # The caller's deadline, the moment the pipeline grants beyond it, and two busy cores.
 _LATE_MS = 800.0
+# The least share of the unasked questions that an open breaker spares a service.
+_REFUSED = 0.2
 
 
 def malformed(scene: Scene) -> None:
@@ -74,6 +76,9 @@ def _nonsense(scene: Scene, **faults: object) -> None:
     checks.equal("known_from_stale", heard.of("known").rungs()["stale"], asked // 2)
     checks.equal("unasked_from_offline", heard.of("unasked").rungs()["offline"], asked // 2)
     checks.at_most("slowest_ms", heard.slowest_ms(), _DEADLINE_S * 1e3 + _LATE_MS)
+    for service in SERVICES:
+        refused = heard.codes(service)["breaker_open"]
+        checks.at_least(f"{service}_refused_by_its_breaker", refused, _REFUSED * asked / 2)
 
 
 def _opened(scene: Scene) -> None:
