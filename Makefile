@@ -9,7 +9,7 @@ STAMP  := $(VENV)/.installed
 
 help:
 	@echo "make run        start the app and print its address"
-	@echo "make test       lint, types, import contract and the tests (about 5 minutes)"
+	@echo "make test       lint, types, import contract and the tests (about 7 minutes)"
 	@echo "make test-all   the same with full counts and long drills (up to 30 minutes)"
 	@echo "make bench      measure this machine (about 20 minutes; let nothing else run)"
 	@echo "make lint       ruff, mypy and the import contract alone"
