@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from plantid_core.drill.services import SERVICES
 from plantid_core.drill.traffic import Heard, Traffic
 from plantid_core.errors import PlantIDError
+from plantid_core.resilience.policy import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,7 +57,10 @@ def redis_hung(scene: Scene) -> None:
 
 def redis_flushed(scene: Scene) -> None:
     """Redis is emptied, values and scripts, while new photos are being computed."""
-    _trouble(scene, in_flight=lambda: _told(scene, "emptied", scene.store.flush))
+    # A lease that is gone wakes nobody: who waits looks again after a third of its length.
+    again_ms = Policy().lease_s / 3 * 1e3
+    flush = scene.store.flush
+    _trouble(scene, in_flight=lambda: _told(scene, "emptied", flush), again_ms=again_ms)
 
 
 def _trouble(
@@ -65,6 +69,7 @@ def _trouble(
     end: Callable[[], None] = lambda: None,
     *,
     in_flight: Callable[[], None] = lambda: None,
+    again_ms: float = 0.0,
 ) -> None:
     """Have trouble begin and end around the rounds, or befall each of them in flight."""
     crowd = scene.crowd(_PROCESSES)
@@ -81,7 +86,7 @@ def _trouble(
     end()
     back = _back_after_s(crowd, time.monotonic())
     heard = crowd.finish(known)
-    _judge(scene, heard, rounds, began)
+    _judge(scene, heard, rounds, began, again_ms)
     scene.checks.at_most("back_after_s", back, _BACK_S)
     known_calls = max(
         scene.services.total(service) - warmed[service] - sum(calls[service] for _, calls in rounds)
@@ -91,8 +96,13 @@ def _trouble(
 
 
 def _judge(
-    scene: Scene, known: Heard, rounds: list[tuple[Heard, dict[str, int]]], began: float
+    scene: Scene,
+    known: Heard,
+    rounds: list[tuple[Heard, dict[str, int]]],
+    began: float,
+    again_ms: float,
 ) -> None:
+    """Hold the answers to their bars; ``again_ms`` is what one who was not woken waits to look again."""
     checks = scene.checks
     new = Heard([told for heard, _ in rounds for told in heard])
     offered = _PROCESSES * (int(_RATE * _SECONDS) + _ROUNDS * _CALLERS)
@@ -104,7 +114,7 @@ def _judge(
     checks.at_most("slowest_ms", max(known.slowest_ms(), new.slowest_ms()), _SLOWEST_MS)
     # Only the first to meet a Redis that hangs may wait for it.
     later = Heard([told for heard, _ in rounds[1:] for told in heard])
-    checks.at_most("new_photo_p50_ms", later.percentile_ms(50), _LATENCY_MS + _NEW_MS)
+    checks.at_most("new_photo_p50_ms", later.percentile_ms(50), _LATENCY_MS + _NEW_MS + again_ms)
     most = max(calls[service] for _, calls in rounds for service in SERVICES)
     checks.at_most("calls_for_a_new_photo", most, _PROCESSES)
 
