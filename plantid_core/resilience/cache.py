@@ -9,27 +9,24 @@ from __future__ import annotations
 import math
 import os
 import threading
-import time
 import weakref
 from typing import TYPE_CHECKING
 
 from plantid_core.errors import DeadlineExceeded
-from plantid_core.resilience.behind import Behind
 from plantid_core.resilience.counters import Counters
 from plantid_core.resilience.driver import Cached, Driver, Flown
-from plantid_core.resilience.early import calm, draw, is_early
+from plantid_core.resilience.early import calm, is_early
 from plantid_core.resilience.effects import (
     Down,
     Landing,
 )
 from plantid_core.resilience.envelope import Envelope, calm_value
 from plantid_core.resilience.flight import Flights
-from plantid_core.resilience.heartbeat import Heartbeat
+from plantid_core.resilience.ground import REAL
 from plantid_core.resilience.link import Timeouts
 from plantid_core.resilience.near import Near
 from plantid_core.resilience.pool import PoolUse
 from plantid_core.resilience.protocol import Surroundings, is_kept, is_own_affair, pursue, refresh
-from plantid_core.resilience.server import RedisServer
 from plantid_core.resilience.wake import Wake
 
 if TYPE_CHECKING:
@@ -39,8 +36,10 @@ if TYPE_CHECKING:
     from plantid_core.resilience.breaker_settings import BreakerReport
     from plantid_core.resilience.driver import KindOf, Producer
     from plantid_core.resilience.effects import Event, Origin
+    from plantid_core.resilience.ground import Ground
     from plantid_core.resilience.link import Address
     from plantid_core.resilience.policy import Policy
+    from plantid_core.resilience.server import RedisServer
 
 
 NEAR: Origin = "near"
@@ -56,12 +55,12 @@ class Kept:
 
     __slots__ = ("calm_until", "doubtful", "envelope", "value")
 
-    def __init__(self, envelope: Envelope, beta: float) -> None:
+    def __init__(self, envelope: Envelope, beta: float, ground: Ground) -> None:
         self.envelope = envelope
         self.doubtful = False
         self.value = envelope.value
-        left = envelope.soft_expiry - calm(beta) * envelope.delta - time.time()
-        self.calm_until = time.monotonic() + left
+        left = envelope.soft_expiry - calm(beta) * envelope.delta - ground.time()
+        self.calm_until = ground.monotonic() + left
 
 
 class Cache:
@@ -80,13 +79,15 @@ class Cache:
         max_connections: int = 50,
         kind_of: KindOf = lambda _: None,
         thin: bool = True,
+        ground: Ground = REAL,
     ) -> None:
         self.policy = policy
+        self._ground, self.time, self.monotonic = ground, ground.time, ground.monotonic
         self.counters = Counters()
         self._address, self._timeouts = address, timeouts or Timeouts()
         self._max_connections, self._thin = max_connections, thin
         self._kind_of = kind_of
-        self._around = Surroundings(policy, time.time, draw, self.counters.add)
+        self._around = Surroundings(policy, ground.time, ground.draw, self.counters.add)
         self._near_hit, self._hit = self.counters.adder("near_hit"), self.counters.adder("hit")
         self._calm = calm(policy.beta)
         self._starting = threading.Lock()
@@ -96,14 +97,16 @@ class Cache:
 
     def _start(self) -> None:
         self.near: Near[Kept] = Near(self.policy.near_size, float("inf"))
-        self._errors: Near[Exception] = Near(self.policy.near_size, self.policy.error_ttl_s)
-        self._flights: Flights[Cached] = Flights()
-        self._behind = Behind()
+        self._errors: Near[Exception] = Near(
+            self.policy.near_size, self.policy.error_ttl_s, clock=self.monotonic
+        )
+        self._flights: Flights[Cached] = Flights(self._ground.lock)
+        self._behind = self._ground.behind()
         self._server: RedisServer | None = None
-        self._driver = Driver(self.policy, self._kind_of, self._abandon)
+        self._driver = Driver(self.policy, self._kind_of, self._abandon, self.monotonic)
         if self._address is None:
             return
-        server = self._server = RedisServer(
+        server = self._server = self._ground.server(
             self._address,
             self._timeouts,
             on_down=self._down,
@@ -111,8 +114,10 @@ class Cache:
             max_connections=self._max_connections,
             thin=self._thin,
         )
-        self._wake = Wake(server, self._hear, self._gap)
-        self._heartbeat = Heartbeat(server, self.policy.lease_s, self.policy.longest_compute_s)
+        self._wake = Wake(server, self._hear, self._gap, self._ground)
+        self._heartbeat = self._ground.heartbeat(
+            server, self.policy.lease_s, self.policy.longest_compute_s
+        )
         self._driver.connect(server, self._wake, self._heartbeat)
         self._wake.start()
 
@@ -135,9 +140,9 @@ class Cache:
         """
         kept = self.near.peek(key)
         if kept is not None and not fresh:
-            if time.monotonic() < kept.calm_until:
+            if self.monotonic() < kept.calm_until:
                 self._near_hit()
-                return Cached(kept.value, "near", max(0.0, time.time() - kept.envelope.stored))
+                return Cached(kept.value, "near", max(0.0, self.time() - kept.envelope.stored))
             if not prefer_stale and (found := self._from_near(key, kept, compute)) is not None:
                 return found
         if prefer_stale and not fresh and (found := self._usable(key, kept)) is not None:
@@ -154,11 +159,11 @@ class Cache:
     def _from_near(self, key: str, kept: Kept, compute: Producer) -> Cached | None:
         if kept.doubtful and self.available():
             return None
-        envelope, now = kept.envelope, time.time()
+        envelope, now = kept.envelope, self.time()
         age = max(0.0, now - envelope.stored)
         if now < envelope.soft_expiry:
             beta = self.policy.beta
-            if is_early(now, envelope.soft_expiry, envelope.delta, beta, draw()):
+            if is_early(now, envelope.soft_expiry, envelope.delta, beta, self._ground.draw()):
                 self._refresh_behind(key, compute, envelope)
             self._near_hit()
             return Cached(kept.value, "near", age)
@@ -174,11 +179,11 @@ class Cache:
         envelope, origin = None if kept is None else kept.envelope, NEAR
         if self._forked:
             self._begin_anew()
-        if kept is None or kept.doubtful or kept.envelope.hard_expiry <= time.time():
+        if kept is None or kept.doubtful or kept.envelope.hard_expiry <= self.time():
             blob = self._driver.read(key)
             if isinstance(blob, bytes) and (newer := Envelope.unpack(blob)) is not None:
                 envelope, origin = newer, REDIS
-        now = time.time()
+        now = self.time()
         if envelope is None or envelope.kind == "error" or envelope.hard_expiry <= now:
             return None
         if origin == REDIS:
@@ -249,13 +254,13 @@ class Cache:
             self.counters.add(event)
             flown.events.append(event)
 
-        return Surroundings(self.policy, time.time, draw, count)
+        return Surroundings(self.policy, self.time, self._ground.draw, count)
 
     def _calm_hit(self, key: str, blob: bytes | Down | None) -> Cached | None:
         """Return what the protocol would, for a value so young that nothing is to be decided."""
         if not isinstance(blob, bytes):
             return None
-        found = calm_value(blob, time.time(), self._calm)
+        found = calm_value(blob, self.time(), self._calm)
         if found is None:
             return None
         kind, age, value = found
@@ -285,8 +290,8 @@ class Cache:
             if newer is not None and newer.doubtful and landing.origin == "stale":
                 pass  # served for want of a better is no proof that there is none
             elif newer is None or not 0 < envelope.fence < newer.envelope.fence:
-                self.near.put(key, Kept(envelope, self.policy.beta))
-        age = 0.0 if landing.origin == "upstream" else max(0.0, time.time() - envelope.stored)
+                self.near.put(key, Kept(envelope, self.policy.beta, self._ground))
+        age = 0.0 if landing.origin == "upstream" else max(0.0, self.time() - envelope.stored)
         return Cached(envelope.value, landing.origin, age, events)
 
     def _abandon(self, flown: Flown) -> None:
@@ -316,7 +321,7 @@ class Cache:
             return
         envelope = Envelope.unpack(blob)
         if envelope is not None and envelope.kind != "error":
-            kept = Kept(envelope, self.policy.beta)
+            kept = Kept(envelope, self.policy.beta, self._ground)
             self.near.replace(key, kept, unless=lambda old: old.envelope.fence >= envelope.fence)
 
     def _gap(self) -> None:

@@ -77,7 +77,14 @@ class Driver:
     ``abandon`` is called for a flight whose lease was lost, so that those who joined it ask anew.
     """
 
-    def __init__(self, policy: Policy, kind_of: KindOf, abandon: Callable[[Flown], object]) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        kind_of: KindOf,
+        abandon: Callable[[Flown], object],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
         self._policy, self._kind_of, self._abandon = policy, kind_of, abandon
         self._server: RedisServer | None = None
         self._wake: Wake
@@ -156,10 +163,10 @@ class Driver:
             return self._call(flown.compute)
 
     def _call(self, compute: Producer) -> Computed | Failed:
-        began = time.monotonic()
+        began = self._clock()
         try:
             value = compute()
             kind, payload = encode(value)
         except BaseException as error:  # noqa: BLE001 - whatever it was, those who wait must learn it
-            return Failed(error, time.monotonic() - began)
-        return Computed(self._kind_of(value) or kind, payload, time.monotonic() - began)
+            return Failed(error, self._clock() - began)
+        return Computed(self._kind_of(value) or kind, payload, self._clock() - began)

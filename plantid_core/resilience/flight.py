@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from plantid_core.deadline import Deadline
+    from plantid_core.resilience.ground import Baton
 
 T = TypeVar("T")
 
@@ -28,7 +29,7 @@ class Flight(Generic[T]):
 
     def __init__(self) -> None:
         # Made by the table for the first who joins; most flights land alone.
-        self.baton: threading.Lock | None = None
+        self.baton: Baton | None = None
         self.landed = False
         self.result: T | None = None
         self.error: BaseException | None = None
@@ -53,8 +54,9 @@ class Flight(Generic[T]):
 class Flights(Generic[T]):
     """The flights under way in this process. ``enter`` and ``land`` never wait."""
 
-    def __init__(self) -> None:
+    def __init__(self, make_baton: Callable[[], Baton] = threading.Lock) -> None:
         self._under_way: dict[str, Flight[T]] = {}
+        self._make_baton = make_baton
         self._lock = threading.Lock()
 
     def enter(self, key: str) -> tuple[Flight[T], bool]:
@@ -63,7 +65,7 @@ class Flights(Generic[T]):
             flight = self._under_way.get(key)
             if flight is not None:
                 if flight.baton is None:
-                    flight.baton = threading.Lock()
+                    flight.baton = self._make_baton()
                     flight.baton.acquire()
                 return flight, False
             flight = self._under_way[key] = Flight()

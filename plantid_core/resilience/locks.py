@@ -16,10 +16,13 @@ import redis
 import redis_lock
 
 from plantid_core.errors import LockLost, LockNotAcquired
+from plantid_core.resilience.ground import REAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Self
+
+    from plantid_core.resilience.ground import Ground
 
 _LONGEST_NAP_S = 1.0
 
@@ -80,7 +83,9 @@ class Lock:
         timeout_s: float | None,
         auto_renewal: bool,
         on_lost: Callable[[], object],
+        ground: Ground | None = None,
     ) -> None:
+        self._ground = ground or REAL
         self.name, self.expire_s = name, expire_s
         self._timeout_s, self._auto_renewal, self._on_lost = timeout_s, auto_renewal, on_lost
         self._renewer: Renewer | None = None
@@ -98,9 +103,9 @@ class Lock:
         """
         if self._taken:
             raise LockNotAcquired(self.name, 0.0)
-        until = math.inf if timeout_s is None else time.monotonic() + timeout_s
+        until = math.inf if timeout_s is None else self._ground.monotonic() + timeout_s
         while not self._take():
-            left = until - time.monotonic()
+            left = until - self._ground.monotonic()
             if not blocking or left <= 0:
                 return False
             self._nap(min(left, _LONGEST_NAP_S))
@@ -160,11 +165,13 @@ class RedisLock(Lock):
         timeout_s: float | None = None,
         auto_renewal: bool = True,
         on_lost: Callable[[], object] = lambda: None,
+        ground: Ground | None = None,
     ) -> None:
         expire = max(1, math.ceil(expire_s))
         super().__init__(
-            name, expire, timeout_s=timeout_s, auto_renewal=auto_renewal, on_lost=on_lost
-        )
+            name, expire, timeout_s=timeout_s, auto_renewal=auto_renewal, on_lost=on_lost,
+            ground=ground,
+        )  # fmt: skip
         self._client = client
         self._lock = redis_lock.Lock(client, name, expire=expire)
 

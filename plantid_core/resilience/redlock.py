@@ -14,6 +14,8 @@ from plantid_core.resilience.locks import Lock
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from plantid_core.resilience.ground import Ground
+
 # Each begins with the master's mark: a word it forgets with everything else when it loses its memory.
 _MARK = """
 local mark = redis.call('GET', KEYS[2])
@@ -22,21 +24,21 @@ if not mark then
   redis.call('SET', KEYS[2], mark)
 end
 """
-_TAKE = (
+TAKE = (
     _MARK
     + """
 local taken = redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2])
 return {taken and 1 or 0, mark}
 """
 )
-_EXTEND = (
+EXTEND = (
     _MARK
     + """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {0, mark} end
 return {redis.call('PEXPIRE', KEYS[1], ARGV[2]), mark}
 """
 )
-_GIVE_BACK = (
+GIVE_BACK = (
     _MARK
     + """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {0, mark} end
@@ -117,10 +119,12 @@ class Redlock(Lock):
         timeout_s: float | None = None,
         auto_renewal: bool = True,
         on_lost: Callable[[], object] = lambda: None,
+        ground: Ground | None = None,
     ) -> None:
         super().__init__(
-            name, expire_s, timeout_s=timeout_s, auto_renewal=auto_renewal, on_lost=on_lost
-        )
+            name, expire_s, timeout_s=timeout_s, auto_renewal=auto_renewal, on_lost=on_lost,
+            ground=ground,
+        )  # fmt: skip
         self._masters = masters
         self._key = f"redlock:{name}"
         self.id = secrets.token_hex(16)
@@ -128,10 +132,10 @@ class Redlock(Lock):
 
     def extend(self) -> bool:
         """Lengthen the lock on most masters; False where that failed, so that it cannot be relied on."""
-        return self._vote(_EXTEND)
+        return self._vote(EXTEND)
 
     def _take(self) -> bool:
-        if self._vote(_TAKE):
+        if self._vote(TAKE):
             return True
         self._give_back()
         return False
@@ -144,9 +148,9 @@ class Redlock(Lock):
         return said >= self._masters.quorum and self.valid_s > 0
 
     def _give_back(self) -> bool:
-        said = self._masters.ask(_GIVE_BACK, self._key, self.expire_s, self.id)
+        said = self._masters.ask(GIVE_BACK, self._key, self.expire_s, self.id)
         return said >= self._masters.quorum
 
     def _nap(self, seconds: float) -> None:
         # Drawn anew each time: contenders in step would split the vote again and again.
-        time.sleep(min(seconds, 0.005 + secrets.randbelow(40) / 1000))
+        self._ground.sleep(min(seconds, 0.005 + 0.04 * self._ground.draw()))

@@ -9,12 +9,13 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Protocol
 
+from plantid_core.resilience.ground import REAL
 from plantid_core.resilience.lease import SCRIPTS, read_message
-from plantid_core.resilience.subscriber import Subscriber
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from plantid_core.resilience.ground import Baton, Ground
     from plantid_core.resilience.server import RedisServer
 
 _FIRST_WAIT_S = 0.25
@@ -25,9 +26,9 @@ class Slot:
 
     __slots__ = ("_full", "_lock", "_told")
 
-    def __init__(self) -> None:
+    def __init__(self, full: Baton) -> None:
         self._lock = threading.Lock()
-        self._full = threading.Lock()
+        self._full = full
         self._full.acquire()
         self._told: bytes | None = None
 
@@ -58,12 +59,19 @@ class Hearer(Protocol):
 class Wake:
     """The subscriber. ``on_gap`` is called when commits may have been missed."""
 
-    def __init__(self, server: RedisServer, hear: Hearer, on_gap: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        server: RedisServer,
+        hear: Hearer,
+        on_gap: Callable[[], None],
+        ground: Ground = REAL,
+    ) -> None:
         self.channel = f"plantid:wake:{server.address.database}"
         self._hear, self._on_gap = hear, on_gap
         self._slots: dict[str, list[Slot]] = {}
         self._lock = threading.Lock()
-        self._subscriber = Subscriber(server, self.channel, SCRIPTS, self, name="redis-wake")
+        self._new_lock = ground.lock
+        self._subscriber = ground.subscriber(server, self.channel, SCRIPTS, self, "redis-wake")
 
     @property
     def connected(self) -> bool:
@@ -77,7 +85,7 @@ class Wake:
     def open(self, key: str) -> Slot:
         """Return a slot for the key's broadcasts; waits a moment for the first subscription."""
         self._subscriber.await_first(_FIRST_WAIT_S)
-        slot = Slot()
+        slot = Slot(self._new_lock())
         with self._lock:
             self._slots.setdefault(key, []).append(slot)
         return slot

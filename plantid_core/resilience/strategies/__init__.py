@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     import redis
 
+    from plantid_core.resilience.ground import Ground
+
 __all__ = ["NAMES", "Strategy", "strategy"]
 
 T = TypeVar("T")
@@ -51,14 +53,17 @@ def strategy(  # noqa: PLR0913 - the stable face, all by keyword
     jitter: float = 0.0,
     lease_s: float = 1.5,
     masters: Sequence[redis.Redis] | None = None,
+    ground: Ground | None = None,
 ) -> Strategy:
     """Return the strategy of that name over the Redis that ``client`` is for; durations in seconds.
 
     Only address and credentials are taken from ``client``. Values live ``ttl_s``; from
     ``soft_ttl_s`` on (None: ``ttl_s``) they are stale; None as a value lives ``negative_ttl_s`` (None:
-    ``ttl_s``). ``masters`` are the independent servers of ``redlock`` (None: the one). Raises
+    ``ttl_s``). ``masters`` are the independent servers of ``redlock`` (None: the one). ``ground`` is what
+    it all stands on (None: real clocks, threads and servers; see `ground`). Raises
     ValueError for an unknown name or impossible durations.
     """
+    from plantid_core.resilience.ground import REAL
     from plantid_core.resilience.policy import Policy
     from plantid_core.resilience.strategies import classic, leased, seed
 
@@ -72,9 +77,9 @@ def strategy(  # noqa: PLR0913 - the stable face, all by keyword
         beta=beta,
         lease_s=lease_s,
     )
-    address = Address.of(client)
+    address, ground = Address.of(client), ground or REAL
     if name == "lease":
-        return leased.LeaseStrategy(address, policy)
+        return leased.LeaseStrategy(address, policy, ground=ground)
     if name in seed.MADE:
-        return seed.MADE[name](address, policy)
-    return classic.make(name, address, policy, [Address.of(m) for m in masters or [client]])
+        return seed.MADE[name](address, policy, ground)
+    return classic.make(name, address, policy, [Address.of(m) for m in masters or [client]], ground)

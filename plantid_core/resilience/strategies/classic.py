@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import time
-from typing import TYPE_CHECKING, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import redis
 
 from plantid_core.deadline import Deadline
 from plantid_core.errors import DeadlineExceeded, LockLost
-from plantid_core.resilience.early import draw, is_early
+from plantid_core.resilience.early import is_early
 from plantid_core.resilience.envelope import Envelope, encode
 from plantid_core.resilience.flight import Flights
-from plantid_core.resilience.locks import RedisLock
-from plantid_core.resilience.redlock import Masters, Redlock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from plantid_core.resilience.ground import Ground
     from plantid_core.resilience.link import Address
     from plantid_core.resilience.locks import Lock
     from plantid_core.resilience.policy import Policy
@@ -35,9 +33,9 @@ _PATIENCE_S = 60.0
 class Plain:
     """``none``: everybody who misses computes."""
 
-    def __init__(self, address: Address, policy: Policy) -> None:
-        self._client = address.client(answer_s=_ANSWER_S, max_connections=1000)
-        self._policy = policy
+    def __init__(self, address: Address, policy: Policy, ground: Ground) -> None:
+        self._client = ground.client(address, answer_s=_ANSWER_S, max_connections=1000)
+        self._policy, self._ground = policy, ground
 
     def get(self, key: str, compute: Callable[[], T], *, deadline_s: float | None = None) -> T:
         """Return the key's value; see `Strategy.get`."""
@@ -55,15 +53,19 @@ class Plain:
         except redis.RedisError:
             return None
         envelope = Envelope.unpack(blob) if isinstance(blob, bytes) else None
-        return envelope if envelope is not None and time.time() < envelope.hard_expiry else None
+        return (
+            envelope
+            if envelope is not None and self._ground.time() < envelope.hard_expiry
+            else None
+        )
 
     def _compute(self, key: str, compute: Callable[[], T]) -> T:
-        began = time.monotonic()
+        began = self._ground.monotonic()
         value = compute()
         kind, payload = encode(value)
         ttl = self._policy.negative_ttl_s if value is None else self._policy.hard_ttl_s
-        ttl *= 1 - self._policy.jitter * draw()
-        now, delta = time.time(), time.monotonic() - began
+        ttl *= 1 - self._policy.jitter * self._ground.draw()
+        now, delta = self._ground.time(), self._ground.monotonic() - began
         envelope = Envelope(kind, 0, now, now + ttl, now + ttl, delta, payload)
         # It is computed, and to be returned all the same.
         with contextlib.suppress(redis.RedisError):
@@ -72,7 +74,9 @@ class Plain:
 
     def _early(self, envelope: Envelope) -> bool:
         beta = self._policy.beta
-        return is_early(time.time(), envelope.soft_expiry, envelope.delta, beta, draw())
+        return is_early(
+            self._ground.time(), envelope.soft_expiry, envelope.delta, beta, self._ground.draw()
+        )
 
 
 class XFetch(Plain):
@@ -90,9 +94,9 @@ class XFetch(Plain):
 class Coalesce(Plain):
     """``coalesce``: one computation a process."""
 
-    def __init__(self, address: Address, policy: Policy) -> None:
-        super().__init__(address, policy)
-        self._flights: Flights[object] = Flights()
+    def __init__(self, address: Address, policy: Policy, ground: Ground) -> None:
+        super().__init__(address, policy, ground)
+        self._flights: Flights[object] = Flights(ground.lock)
 
     def get(self, key: str, compute: Callable[[], T], *, deadline_s: float | None = None) -> T:
         """Return the key's value; see `Strategy.get`."""
@@ -105,19 +109,24 @@ class Coalesce(Plain):
         return cast("T", self._flights.join(key, work, deadline))
 
 
-class _MakeLock(Protocol):
-    def __call__(self, name: str) -> Lock: ...
-
-
 class Locked(Plain):
     """``redis-lock`` and ``redlock``: who misses takes the lock, looks again, and then computes."""
 
-    def __init__(self, address: Address, policy: Policy, make_lock: _MakeLock | None) -> None:
-        super().__init__(address, policy)
-        self._make_lock = make_lock or self._redis_lock
+    def __init__(
+        self,
+        address: Address,
+        policy: Policy,
+        ground: Ground,
+        make_lock: Callable[[str, float], Lock] | None = None,
+    ) -> None:
+        super().__init__(address, policy, ground)
+        self._new_lock = make_lock or self._redis_lock
 
-    def _redis_lock(self, name: str) -> Lock:
-        return RedisLock(self._client, name, expire_s=self._policy.lease_s)
+    def _redis_lock(self, name: str, expire_s: float) -> Lock:
+        return self._ground.redis_lock(self._client, name, expire_s)
+
+    def _make_lock(self, name: str) -> Lock:
+        return self._new_lock(name, self._policy.lease_s)
 
     def get(self, key: str, compute: Callable[[], T], *, deadline_s: float | None = None) -> T:
         """Return the key's value; see `Strategy.get`."""
@@ -170,14 +179,14 @@ def _give_back(lock: Lock) -> None:
         lock.release()
 
 
-def make(name: str, address: Address, policy: Policy, masters: list[Address]) -> Strategy:
+def make(
+    name: str, address: Address, policy: Policy, masters: Sequence[Address], ground: Ground
+) -> Strategy:
     """Return the strategy of that name; ``masters`` are redlock's."""
     if name == "redlock":
-        clients = [master.client(answer_s=_MASTER_ANSWER_S) for master in masters]
-        quorum = Masters(clients)
-        return Locked(address, policy, lambda key: Redlock(quorum, key, expire_s=policy.lease_s))
-    if name == "redis-lock":
-        return Locked(address, policy, None)
-    if name == "xfetch+lock":
-        return XFetchLocked(address, policy, None)
-    return {"none": Plain, "xfetch": XFetch, "coalesce": Coalesce}[name](address, policy)
+        return Locked(address, policy, ground, ground.redlock(masters, _MASTER_ANSWER_S))
+    made = {
+        "none": Plain, "xfetch": XFetch, "coalesce": Coalesce, "redis-lock": Locked,
+        "xfetch+lock": XFetchLocked,
+    }  # fmt: skip
+    return made[name](address, policy, ground)

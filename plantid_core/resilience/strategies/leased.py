@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, TypeVar
 
 from plantid_core.deadline import Deadline
 from plantid_core.resilience.cache import Cache
+from plantid_core.resilience.ground import REAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from plantid_core.resilience.ground import Ground
     from plantid_core.resilience.link import Address
     from plantid_core.resilience.policy import Policy
 
@@ -20,8 +21,11 @@ T = TypeVar("T")
 class LeaseStrategy:
     """`Cache`, with the face of a strategy."""
 
-    def __init__(self, address: Address | None, policy: Policy, *, thin: bool = True) -> None:
-        self.cache = Cache(address, policy, thin=thin)
+    def __init__(
+        self, address: Address | None, policy: Policy, *, thin: bool = True, ground: Ground = REAL
+    ) -> None:
+        self.cache = Cache(address, policy, thin=thin, ground=ground)
+        self._monotonic = ground.monotonic
         self._near_hit = self.cache.counters.adder("near_hit")
 
     def get(self, key: str, compute: Callable[[], T], *, deadline_s: float | None = None) -> T:
@@ -30,7 +34,7 @@ class LeaseStrategy:
         deadline = None if deadline_s is None else Deadline.after(deadline_s)
         if kept is None:
             found = self.cache.seek(key, compute, deadline)
-        elif time.monotonic() < kept.calm_until:
+        elif self._monotonic() < kept.calm_until:
             self._near_hit()
             return kept.value  # type: ignore[return-value]  # what compute returned
         else:

@@ -9,9 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
-import random
 import threading
-import time
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import orjson
@@ -22,6 +20,7 @@ import redis_lock
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from plantid_core.resilience.ground import Baton, Ground, LibraryLock
     from plantid_core.resilience.link import Address
     from plantid_core.resilience.policy import Policy
     from plantid_core.resilience.strategies import Strategy
@@ -38,9 +37,9 @@ logging.getLogger("redis_lock").setLevel(logging.ERROR)
 class _Seed:
     """What stood for Django's cache: JSON under a key, errors of the connection swallowed."""
 
-    def __init__(self, address: Address, policy: Policy) -> None:
-        self._client = address.client(answer_s=None, max_connections=1000)
-        self._policy = policy
+    def __init__(self, address: Address, policy: Policy, ground: Ground) -> None:
+        self._client = ground.client(address, answer_s=None, max_connections=1000)
+        self._policy, self._ground = policy, ground
 
     def close(self) -> None:
         """Let go of connections."""
@@ -57,11 +56,9 @@ class _Seed:
         with contextlib.suppress(redis.ConnectionError):  # as written: it fails silently
             self._client.set(key, orjson.dumps(value), px=int(self._policy.hard_ttl_s * 1000))
 
-    def _locked(self, key: str) -> redis_lock.Lock:
+    def _locked(self, key: str) -> LibraryLock:
         # Named twice, as written: the library puts "lock:" before it again.
-        lock = redis_lock.Lock(
-            self._client, f"lock:{key}", expire=_LOCK_EXPIRES_S, auto_renewal=True
-        )
+        lock = self._ground.library_lock(self._client, f"lock:{key}", _LOCK_EXPIRES_S)
         if not lock.acquire(timeout=_PATIENCE_S):  # mended: there is no blocking_timeout
             raise redis_lock.NotAcquired(key)
         return lock
@@ -95,23 +92,23 @@ class SeedEarly(_Seed):
         ttl = self._policy.hard_ttl_s
         cached, made = self._read(f"{key}:data"), self._read(f"{key}:time")
         if cached is not None and isinstance(made, float):
-            elapsed = time.time() - made
-            delta = ttl * self._policy.beta * math.log(1.0 - random.random())  # noqa: S311
+            elapsed = self._ground.time() - made
+            delta = ttl * self._policy.beta * math.log(self._ground.draw())
             if elapsed + delta < ttl:
                 return cast("T", cached)
         value = compute()
         self._write(f"{key}:data", value)
-        self._write(f"{key}:time", time.time())
+        self._write(f"{key}:time", self._ground.time())
         return value
 
 
 class SeedCoalesce(_Seed):
     """``seed-coalesce``: waiters read a table that keeps the last success for ever."""
 
-    def __init__(self, address: Address, policy: Policy) -> None:
-        super().__init__(address, policy)
+    def __init__(self, address: Address, policy: Policy, ground: Ground) -> None:
+        super().__init__(address, policy, ground)
         self._pending: dict[str, object] = {}
-        self._locks: dict[str, threading.Lock] = {}
+        self._locks: dict[str, Baton] = {}
         self._global = threading.Lock()
 
     def get(self, key: str, compute: Callable[[], T], *, deadline_s: float | None = None) -> T:
@@ -120,10 +117,13 @@ class SeedCoalesce(_Seed):
         if (cached := self._read(key)) is not None:
             return cast("T", cached)
         with self._global:
-            lock = self._locks.setdefault(key, threading.Lock())
+            lock = self._locks.setdefault(key, self._ground.lock())
         if not lock.acquire(blocking=False):
-            with lock:
+            lock.acquire()
+            try:
                 return cast("T", self._pending.get(key))
+            finally:
+                lock.release()
         try:
             value = compute()
             self._pending[key] = value
@@ -138,9 +138,9 @@ class SeedCoalesce(_Seed):
 class SeedCombined(_Seed):
     """``seed-combined``: lock and circuit breaker; nothing that is false is ever cached."""
 
-    def __init__(self, address: Address, policy: Policy) -> None:
-        super().__init__(address, policy)
-        self._breaker = pybreaker.CircuitBreaker(fail_max=5, reset_timeout=60)
+    def __init__(self, address: Address, policy: Policy, ground: Ground) -> None:
+        super().__init__(address, policy, ground)
+        self._breaker = ground.library_breaker(fail_max=5, reset_s=60)
 
     def get(self, key: str, compute: Callable[[], T], *, deadline_s: float | None = None) -> T:
         """Return the key's value; see `Strategy.get`. None where breaker or lock refuse."""
@@ -165,7 +165,7 @@ class SeedCombined(_Seed):
             lock.release()
 
 
-MADE: dict[str, Callable[[Address, Policy], Strategy]] = {
+MADE: dict[str, Callable[[Address, Policy, Ground], Strategy]] = {
     "seed-lock": SeedLock,
     "seed-early": SeedEarly,
     "seed-coalesce": SeedCoalesce,
