@@ -1,0 +1,176 @@
+"""What a run left behind, in one shape for the simulators and for real processes: tidy tables.
+
+``requests``: one row a request (a sample of them, where there were too many; ``weight`` says how many
+each row stands for): ``t_s`` when it came, ``key``, ``process``, ``wait_s`` until it had its answer,
+``how`` (see `HOW`), ``age_s`` of the value it got.
+
+``calls``: one row a call upstream: ``begin_s``, ``end_s``, ``key``, ``process``, ``early`` (made before the
+value's soft expiry), ``failed``.
+
+``expiries``: one row each time a value had to be made anew: ``t_s`` of its first call, ``key``, ``calls``,
+``waiters`` (requests that came meanwhile and were not answered at once), ``longest_wait_s``, ``early``.
+
+``upstream``: ``second``, ``calls`` begun in it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from plantid_core.lab.workload import Floats, Workload
+
+Source = Literal["faithful", "fast", "live"]
+HOW: Final = ("hit", "stale", "waited", "computed", "failed")
+
+REQUESTS = {"t_s": "float64", "key": "int64", "process": "int64", "wait_s": "float64",
+            "how": "category", "age_s": "float64", "weight": "float64"}  # fmt: skip
+CALLS = {"begin_s": "float64", "end_s": "float64", "key": "int64", "process": "int64",
+         "early": "bool", "failed": "bool"}  # fmt: skip
+EXPIRIES = {"t_s": "float64", "key": "int64", "calls": "int64", "waiters": "int64",
+            "longest_wait_s": "float64", "early": "bool"}  # fmt: skip
+UPSTREAM = {"second": "int64", "calls": "int64"}
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One run of one strategy; the tables are told in the module's text."""
+
+    strategy: str
+    source: Source
+    workload: Workload
+    seed: int
+    offered: int
+    requests: pd.DataFrame
+    calls: pd.DataFrame
+    expiries: pd.DataFrame
+    upstream: pd.DataFrame
+
+    def summary(self) -> pd.DataFrame:
+        """Return the run's figures as one row; durations in seconds."""
+        return pd.DataFrame([self._figures()])
+
+    def _figures(self) -> dict[str, object]:
+        load, made = self.workload, self.expiries
+        waits = quantiles(self.requests, (0.5, 0.99, 0.999))
+        weight = self.requests["weight"].sum()
+        share = {how: _share(self.requests, how, weight) for how in HOW}
+        ages = self.requests.loc[self.requests["how"].isin(["hit", "stale"])]
+        stale = self.requests.loc[self.requests["how"] == "stale"]
+        calls = int(self.upstream["calls"].sum())
+        return {
+            "strategy": self.strategy,
+            "source": self.source,
+            "seed": self.seed,
+            "load": load.load,
+            "rate": load.rate,
+            "beta": load.beta,
+            "requests": self.offered,
+            "expiries": len(made),
+            "calls": calls,
+            "calls_per_expiry": float(made["calls"].mean()) if len(made) else float("nan"),
+            "stampede_largest": int(made["calls"].max()) if len(made) else 0,
+            "waiters_per_expiry": float(made["waiters"].mean()) if len(made) else float("nan"),
+            "wait_p50_s": waits[0],
+            "wait_p99_s": waits[1],
+            "wait_p999_s": waits[2],
+            "wait_longest_s": float(self.requests["wait_s"].max()) if len(self.requests) else 0.0,
+            "waited_share": share["waited"] + share["computed"],
+            "stale_share": share["stale"],
+            "failed_share": share["failed"],
+            "age_mean_s": _mean(ages, "age_s"),
+            "staleness_mean_s": max(0.0, _mean(stale, "age_s") - load.soft_s)
+            if len(stale)
+            else 0.0,
+            "wasted_early": int((made["calls"] - 1).clip(lower=0)[made["early"]].sum()),
+            "upstream_mean_per_s": calls / load.duration_s,
+            "upstream_peak_per_s": int(self.upstream["calls"].max()) if len(self.upstream) else 0,
+        }
+
+
+def _share(requests: pd.DataFrame, how: str, weight: float) -> float:
+    return float(requests.loc[requests["how"] == how, "weight"].sum() / weight) if weight else 0.0
+
+
+def _mean(rows: pd.DataFrame, column: str) -> float:
+    return float(np.average(rows[column], weights=rows["weight"])) if len(rows) else 0.0
+
+
+def quantiles(requests: pd.DataFrame, at: tuple[float, ...]) -> list[float]:
+    """Return quantiles of ``wait_s`` over all requests, each row counted by its weight."""
+    if requests.empty:
+        return [float("nan")] * len(at)
+    rows = requests[["wait_s", "weight"]].sort_values("wait_s")
+    below = rows["weight"].to_numpy().cumsum()
+    places = np.searchsorted(below, np.array(at) * below[-1], side="left")
+    waits = rows["wait_s"].to_numpy()
+    return [float(waits[min(place, len(waits) - 1)]) for place in places]
+
+
+def table(columns: dict[str, str], **values: object) -> pd.DataFrame:
+    """Return a table of the given shape; a category column takes its words or their codes."""
+    made = pd.DataFrame(values, columns=list(columns))
+    words = [name for name, kind in columns.items() if kind == "category"]
+    for name in words:
+        if pd.api.types.is_integer_dtype(made[name]):
+            codes = made[name].to_numpy(dtype=np.int64)
+            made[name] = pd.Categorical.from_codes(codes, categories=pd.Index(HOW))
+        else:
+            made[name] = pd.Categorical(made[name], categories=list(HOW))
+    return made.astype({name: kind for name, kind in columns.items() if name not in words})
+
+
+def expiries_of(calls: pd.DataFrame, requests: pd.DataFrame, grace_s: float = 0.0) -> pd.DataFrame:
+    """Return the ``expiries`` of calls and of all requests that were not answered at once.
+
+    An expiry is over with the end of its first call that succeeds. What begins before that, or
+    within ``grace_s`` after (the time a value needs to be known everywhere), did its work again.
+    """
+    slow = requests.loc[requests["how"].isin(["waited", "computed", "failed"])]
+    parts = [
+        _of_one_key(int(str(key)), rows, slow.loc[slow["key"] == key], grace_s)
+        for key, rows in calls.sort_values("begin_s").groupby("key", sort=True)
+    ]
+    if not parts:
+        return table(EXPIRIES, **{name: [] for name in EXPIRIES})
+    return pd.concat(parts, ignore_index=True).sort_values("t_s", ignore_index=True)
+
+
+def _of_one_key(key: int, calls: pd.DataFrame, slow: pd.DataFrame, grace_s: float) -> pd.DataFrame:
+    begins, ends = calls["begin_s"].to_numpy(), calls["end_s"].to_numpy()
+    failed = calls["failed"].to_numpy()
+    number, over, firsts = np.empty(len(calls), dtype=np.int64), -np.inf, list[int]()
+    for place in range(len(calls)):
+        if begins[place] >= over:
+            firsts.append(place)
+            over = np.inf
+        number[place] = len(firsts) - 1
+        if not failed[place]:
+            over = min(over, ends[place] + grace_s)
+    starts = begins[firsts]
+    # By the time of its answer: that is after its expiry's first call began, and before the next's.
+    answered = slow["t_s"].to_numpy() + slow["wait_s"].to_numpy()
+    groups = np.searchsorted(starts, answered, side="right") - 1
+    groups = np.clip(groups, 0, len(starts) - 1)
+    longest = np.zeros(len(starts))
+    np.maximum.at(longest, groups, slow["wait_s"].to_numpy())
+    return table(
+        EXPIRIES,
+        t_s=starts,
+        key=np.full(len(starts), key),
+        calls=np.bincount(number, minlength=len(starts)),
+        waiters=np.bincount(groups, minlength=len(starts)),
+        longest_wait_s=longest,
+        early=calls["early"].to_numpy()[firsts],
+    )
+
+
+def upstream_of(begins: Floats, duration_s: float) -> pd.DataFrame:
+    """Return the calls begun in each second of a run."""
+    seconds = int(np.ceil(max(duration_s, 1e-9)))
+    placed = np.clip(begins.astype(np.int64), 0, seconds - 1)
+    return table(UPSTREAM, second=np.arange(seconds), calls=np.bincount(placed, minlength=seconds))
