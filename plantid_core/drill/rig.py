@@ -1,6 +1,6 @@
 """What every drill of a run stands on: a folder, one sandbox, and the way to start processes.
 
-All of it is private to the run and gone with it, also where the run is killed (see `guard`).
+All of it is private to the run and gone with it, also where the run is killed (see `lab.live.guard`).
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Rig:
         self.folder = Path(tempfile.mkdtemp(prefix="drill-"))
         self._processes: list[subprocess.Popen[bytes]] = []
         self._guard = subprocess.Popen(  # noqa: S603 - our own module
-            module_command("plantid_core.drill.guard", str(self.folder)),
+            module_command("plantid_core.lab.live.guard", str(self.folder)),
             stdin=subprocess.PIPE,
             env=_environment(),
             process_group=0,
