@@ -22,6 +22,8 @@ import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from plantid_core.lab.workload import Floats, Workload
 
 Source = Literal["faithful", "fast", "live"]
@@ -131,42 +133,62 @@ def expiries_of(calls: pd.DataFrame, requests: pd.DataFrame, grace_s: float = 0.
     within ``grace_s`` after (the time a value needs to be known everywhere), did its work again.
     """
     slow = requests.loc[requests["how"].isin(["waited", "computed", "failed"])]
-    parts = [
-        _of_one_key(int(str(key)), rows, slow.loc[slow["key"] == key], grace_s)
-        for key, rows in calls.sort_values("begin_s").groupby("key", sort=True)
-    ]
-    if not parts:
+    made = calls.sort_values(["key", "begin_s"])
+    keys, firsts = made["key"].to_numpy(), _firsts(made, grace_s)
+    if not len(firsts):
         return table(EXPIRIES, **{name: [] for name in EXPIRIES})
-    return pd.concat(parts, ignore_index=True).sort_values("t_s", ignore_index=True)
-
-
-def _of_one_key(key: int, calls: pd.DataFrame, slow: pd.DataFrame, grace_s: float) -> pd.DataFrame:
-    begins, ends = calls["begin_s"].to_numpy(), calls["end_s"].to_numpy()
-    failed = calls["failed"].to_numpy()
-    number, over, firsts = np.empty(len(calls), dtype=np.int64), -np.inf, list[int]()
-    for place in range(len(calls)):
-        if begins[place] >= over:
-            firsts.append(place)
-            over = np.inf
-        number[place] = len(firsts) - 1
-        if not failed[place]:
-            over = min(over, ends[place] + grace_s)
-    starts = begins[firsts]
-    # By the time of its answer: that is after its expiry's first call began, and before the next's.
-    answered = slow["t_s"].to_numpy() + slow["wait_s"].to_numpy()
-    groups = np.searchsorted(starts, answered, side="right") - 1
-    groups = np.clip(groups, 0, len(starts) - 1)
-    longest = np.zeros(len(starts))
-    np.maximum.at(longest, groups, slow["wait_s"].to_numpy())
-    return table(
+    starts, owner = made["begin_s"].to_numpy()[firsts], keys[firsts]
+    group = _placed(owner, starts, slow)
+    longest = np.zeros(len(firsts))
+    np.maximum.at(longest, group, slow["wait_s"].to_numpy())
+    found = table(
         EXPIRIES,
         t_s=starts,
-        key=np.full(len(starts), key),
-        calls=np.bincount(number, minlength=len(starts)),
-        waiters=np.bincount(groups, minlength=len(starts)),
+        key=owner,
+        calls=np.diff(np.append(firsts, len(made))),
+        waiters=np.bincount(group, minlength=len(firsts)),
         longest_wait_s=longest,
-        early=calls["early"].to_numpy()[firsts],
+        early=made["early"].to_numpy()[firsts],
     )
+    return found.sort_values("t_s", ignore_index=True)
+
+
+def _firsts(calls: pd.DataFrame, grace_s: float) -> npt.NDArray[np.int64]:
+    """Return the places of the calls that open an expiry; calls in the order of keys, then times."""
+    rows = zip(
+        calls["key"].to_numpy().tolist(),
+        calls["begin_s"].to_numpy().tolist(),
+        calls["end_s"].to_numpy().tolist(),
+        calls["failed"].to_numpy().tolist(),
+        strict=True,
+    )
+    firsts, before, over = list[int](), None, -np.inf
+    for place, (key, begin, end, failed) in enumerate(rows):
+        if key != before or begin >= over:
+            firsts.append(place)
+            before, over = key, np.inf
+        if not failed:
+            over = min(over, end + grace_s)
+    return np.array(firsts, dtype=np.int64)
+
+
+def _placed(
+    owner: npt.NDArray[np.int64], starts: Floats, slow: pd.DataFrame
+) -> npt.NDArray[np.int64]:
+    """Return the expiry of each request that waited: the last one of its key begun by its answer."""
+    answered = slow["t_s"].to_numpy() + slow["wait_s"].to_numpy()
+    keys = slow["key"].to_numpy()
+    order = np.argsort(keys, kind="stable")
+    known, lows = np.unique(owner, return_index=True)
+    highs = np.append(lows[1:], len(owner))
+    own_lows = np.searchsorted(keys[order], known, side="left")
+    own_highs = np.searchsorted(keys[order], known, side="right")
+    begun = np.zeros(len(slow), dtype=np.int64)
+    for low, high, first, last in zip(lows, highs, own_lows, own_highs, strict=True):
+        own = order[first:last]
+        place = np.searchsorted(starts[low:high], answered[own], side="right") - 1
+        begun[own] = low + np.maximum(place, 0)
+    return begun
 
 
 def upstream_of(begins: Floats, duration_s: float) -> pd.DataFrame:
