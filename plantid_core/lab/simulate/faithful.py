@@ -169,7 +169,12 @@ class Fleet:
 
     def _duration(self) -> float:
         if not self._durations:
-            self._durations = self.workload.recompute.draw(self._rng, 1024).tolist()
+            measured = self._latency.compute
+            self._durations = (
+                self._rng.choice(measured, 1024)
+                if len(measured)
+                else self.workload.recompute.draw(self._rng, 1024)
+            ).tolist()
         return self._durations.pop()
 
     def warm(self, made_at: Mapping[int, float]) -> None:

@@ -23,6 +23,7 @@ class Latency:
     ``signal``: from a lock's release to its next waiter. ``wake``: from a commit to a process that
     waits for it. ``baton``: from one waiting thread of a process to the next. ``near``: a value out of
     the process's own memory. ``wrap``: what else a lock costs its holder (its renewal's thread).
+    ``compute``: making a value (empty: as the workload draws it).
     """
 
     command: Floats = field(default_factory=_none)
@@ -32,6 +33,7 @@ class Latency:
     baton: Floats = field(default_factory=_none)
     near: Floats = field(default_factory=_none)
     wrap: Floats = field(default_factory=_none)
+    compute: Floats = field(default_factory=_none)
 
 
 class Stopwatch:
