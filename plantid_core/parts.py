@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from plantid_core.errors import StoreUnavailable
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     from plantid_core.resilience.breaker_settings import BreakerSettings
     from plantid_core.resilience.link import Address
     from plantid_core.resilience.quota import Quota
+    from plantid_core.sandbox.embedded import EmbeddedSandbox
     from plantid_core.settings import Settings
+    from plantid_core.store.embedded import EmbeddedStore
 
 _SANDBOX_KEY = "sandbox"
 _USER_PER_MINUTE = 60
@@ -34,6 +37,24 @@ class Closable(Protocol):
 
     def close(self) -> None:
         """Let go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """The servers that the data directory holds itself; None in the place of a foreign one."""
+
+    store: EmbeddedStore | None = None
+    sandbox: EmbeddedSandbox | None = None
+
+
+def embedded(owned: Sequence[Closable]) -> Embedded:
+    """Return the embedded servers among these parts."""
+    from plantid_core.sandbox.embedded import EmbeddedSandbox
+    from plantid_core.store.embedded import EmbeddedStore
+
+    stores = (part for part in owned if isinstance(part, EmbeddedStore))
+    sandboxes = (part for part in owned if isinstance(part, EmbeddedSandbox))
+    return Embedded(next(stores, None), next(sandboxes, None))
 
 
 def policy(settings: Settings) -> Policy:

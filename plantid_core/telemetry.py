@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 
 _MAKING = threading.Lock()
+_HERE = threading.local()
 
 
 @dataclass(slots=True)
@@ -72,7 +73,19 @@ def shout(event: str, **fields: object) -> None:
     _log("error", event, fields)
 
 
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Log nothing from this thread meanwhile: what happens in a simulation is no news."""
+    _HERE.quiet = True
+    try:
+        yield
+    finally:
+        _HERE.quiet = False
+
+
 def _log(level: str, event: str, fields: dict[str, object]) -> None:
+    if getattr(_HERE, "quiet", False):
+        return
     # Where nobody has imported it, nobody has set it up; to import it for that would cost 50 ms.
     structlog = sys.modules.get("structlog")
     if structlog is not None and structlog.is_configured():

@@ -73,6 +73,7 @@ class Workbench:
         self, settings: Settings, providers: Sequence[Provider], redis_client: redis.Redis | None
     ) -> None:
         self.settings = settings
+        self.embedded = parts.Embedded()
         self._providers = {provider.name: provider for provider in providers}
         self._stack = ExitStack()
         policy = parts.policy(settings)
@@ -268,6 +269,7 @@ def open_workbench(settings: Settings | None = None) -> Workbench:
         undo.callback(_close_all, owned)
         providers = parts.make_providers(settings, owned)
         workbench = Workbench(settings, providers, client)
+        workbench.embedded = parts.embedded(owned)
         workbench.own(*owned)
         undo.pop_all()
     return workbench

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
+import structlog
+
+from plantid_core import telemetry
 from plantid_core.telemetry import upload_verdicts
+
+if TYPE_CHECKING:
+    import pytest
 
 _AT_ONCE = """
 import threading
+import structlog
+
+from plantid_core import telemetry
 from plantid_core.telemetry import upload_verdicts
 together, made = threading.Barrier(16), []
 def make():
@@ -36,3 +46,18 @@ def test_counter_is_known_by_its_name() -> None:
     [family] = upload_verdicts().collect()
 
     assert family.name == "plantid_upload_verdicts"
+
+
+def test_a_simulation_is_no_news(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is logged meanwhile, and afterwards again."""
+    structlog.reset_defaults()
+    structlog.configure(processors=[structlog.processors.JSONRenderer()])
+
+    with telemetry.quiet():
+        telemetry.shout("breaker_open")
+    telemetry.tell("breaker_closed")
+
+    told = capsys.readouterr().out
+    structlog.reset_defaults()
+    assert "breaker_open" not in told
+    assert "breaker_closed" in told

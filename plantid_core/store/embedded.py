@@ -7,6 +7,7 @@ import os
 import platform
 import shutil
 import socket
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _SOCKET = "valkey.sock"
 _MAX_MEMORY = "256mb"
 _PING_S = 1.0
+_CREDENTIALS = struct.Struct("3i")  # ucred of unix(7): process, user, group
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,23 @@ class EmbeddedStore:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+    def pid(self) -> int | None:
+        """Return the process that serves at the moment, also one that is stopped; None without one.
+
+        The kernel tells it of whoever listens (``SO_PEERCRED``, Linux); elsewhere it is None.
+        """
+        asked = getattr(socket, "SO_PEERCRED", None)
+        if asked is None:
+            return None
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
+            link.settimeout(_PING_S)
+            try:
+                link.connect(str(short(self._attachment.directory) / _SOCKET))
+                told = link.getsockopt(socket.SOL_SOCKET, asked, _CREDENTIALS.size)
+            except OSError:
+                return None
+        return int(_CREDENTIALS.unpack(told)[0])
 
     def close(self) -> None:
         """Let go; the server ends with its last user."""

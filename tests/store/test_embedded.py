@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -130,3 +132,19 @@ def test_it_listens_to_no_port(tmp_path: Path) -> None:
     assert told["appendfsync"] == "everysec"
     assert told["save"] == ""
     assert told["maxmemory"] == str(256 * 2**20)
+
+
+def test_it_tells_the_process_that_serves(tmp_path: Path) -> None:
+    """Its number is the server's own, also while that is stopped; without a server there is none."""
+    with open_embedded(tmp_path) as store:
+        client = redis.Redis.from_url(store.url, decode_responses=True)
+        told = client.info("server")["process_id"]
+        client.close()
+        assert store.pid() == told
+        assert servers(tmp_path) == [told]
+
+        os.kill(told, signal.SIGSTOP)
+        assert store.pid() == told
+        os.kill(told, signal.SIGCONT)
+
+    assert until(lambda: store.pid() is None)

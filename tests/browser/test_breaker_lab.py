@@ -1,0 +1,86 @@
+"""A breaker at work, and its simulation, in a real browser."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from playwright.sync_api import Browser, Page
+
+    Photograph = Callable[[Page, str, str, int], None]
+
+pytestmark = pytest.mark.browser
+
+
+def press(page: Page, name: str) -> None:
+    # Streamlit's own header has a button to stop a page, too.
+    page.get_by_test_id("stMain").get_by_role("button", name=name, exact=True).click()
+
+
+def test_a_failing_service_opens_the_breaker_and_a_hand_closes_it(
+    browser: Browser, app_url: str
+) -> None:
+    """Start, fail every call, see it open, hold it closed, stop: and what happened is told."""
+    page = browser.new_page(viewport={"width": 1280, "height": 1100})
+    page.goto(f"{app_url}/breaker_lab")
+    state = page.locator(".pid-state")
+    press(page, "Start")
+    expect(state).to_contain_text("closed", timeout=30_000)
+
+    slider = page.get_by_role("slider", name="Error rate, %")
+    slider.focus()
+    slider.press("End")
+    expect(state).to_contain_text("open", timeout=15_000)
+    press(page, "Force closed")
+    expect(state).to_contain_text("closed", timeout=15_000)
+    expect(page.get_by_text("held by hand")).to_be_visible()
+    press(page, "Stop")
+
+    expect(page.get_by_role("button", name="Start", exact=True)).to_be_visible(timeout=15_000)
+    expect(page.locator(".pid-finding")).to_contain_text(re.compile(r"after \d+ opening"))
+    expect(page).to_have_url(re.compile("errors=100"))
+    page.close()
+
+
+def test_a_link_restores_the_simulation(browser: Browser, app_url: str) -> None:
+    """Scenario, settings and contestant come from the address; what cannot be is ignored."""
+    page = browser.new_page(viewport={"width": 1280, "height": 1100})
+    page.goto(
+        f"{app_url}/breaker_lab?tab=Simulate&scenario=Brownout&fail_max=7&window_s=-3&shown=no+breaker"
+    )
+
+    finding = page.locator(".pid-finding").first
+    expect(finding).to_contain_text("Nothing stood before the service", timeout=30_000)
+    assert page.get_by_role("spinbutton", name="Failures in a row").input_value() == "7"
+    assert page.get_by_role("spinbutton", name="Window, s").input_value() == "10"
+    page.get_by_text("Take these settings with you").click()
+    expect(page.get_by_text("PLANTID_BREAKER_FAIL_MAX=7")).to_be_visible()
+    page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 420])
+def test_the_page_fits(
+    browser: Browser, app_url: str, photograph: Photograph, scheme: str, width: int
+) -> None:
+    """At both widths and in both schemes nothing runs over the page's side."""
+    context = browser.new_context(
+        color_scheme=scheme,  # type: ignore[arg-type]
+        viewport={"width": width, "height": 1150},
+    )
+    page = context.new_page()
+    page.goto(f"{app_url}/breaker_lab?tab=Simulate")
+
+    expect(page.locator(".pid-finding")).to_have_count(2, timeout=60_000)
+    expect(page.locator(".js-plotly-plot")).to_have_count(2, timeout=20_000)
+    expect(page.locator("[data-stale=true]")).to_have_count(0)
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    photograph(page, "breaker-lab", scheme, width)
+    context.close()
