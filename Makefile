@@ -1,6 +1,6 @@
 # Two commands are all a new user needs: make run, make test.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all lint bench notebooks clean
+.PHONY: help run test test-all lint bench notebooks notebooks-small lock clean
 
 PYTHON ?= python3.11
 VENV   ?= .venv
@@ -9,9 +9,10 @@ STAMP  := $(VENV)/.installed
 
 help:
 	@echo "make run        start the app and print its address"
-	@echo "make test       lint, types, import contract and the tests (about 7 minutes)"
+	@echo "make test       lint, types, import contract and the tests (about 8 minutes)"
 	@echo "make test-all   the same with full counts and long drills (up to 30 minutes)"
 	@echo "make bench      measure this machine (about 20 minutes; let nothing else run)"
+	@echo "make notebooks  run the notebooks at full size, and write their outputs anew"
 	@echo "make lint       ruff, mypy and the import contract alone"
 	@echo "make lock       write requirements.lock anew from pyproject.toml"
 
@@ -30,17 +31,20 @@ lint: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: lint
+test: lint notebooks-small
 	$(BIN)/python -m pytest -m "not slow"
 
-test-all: lint
+test-all: lint notebooks-small
 	$(BIN)/python -m pytest
 
 bench: $(STAMP)
 	$(BIN)/plantid bench all
 
 notebooks: $(STAMP)
-	@echo "Nothing to do yet: there are no notebooks."
+	$(BIN)/python -m plantid_core.lab.notebook refresh
+
+notebooks-small: $(STAMP)
+	PLANTID_NOTEBOOK_SIZE=small $(BIN)/python -m pytest -n 2 --timeout 300 --nbmake --nbmake-timeout=240 notebooks
 
 lock:
 	$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --no-annotate \

@@ -11,6 +11,26 @@ COLOURS = {
 }
 TITLES = {"plant_id": "Plant.id", "plantnet": "Pl@ntNet", "offline": "Offline model"}
 NEUTRAL = "#8a938d"
+# Each is 3 : 1 and more against the light and the dark page; a line's dashes and a point's shape say
+# the same again, for eleven are more than any eye tells apart by colour alone.
+STRATEGY_COLOURS = {
+    "none": "#8A938D",
+    "redis-lock": "#0072B2",
+    "xfetch": "#BF7CBC",
+    "xfetch+lock": "#D55E00",
+    "coalesce": "#009BF2",
+    "redlock": "#663FFF",
+    "lease": "#009E73",
+    "seed-lock": "#4A6D72",
+    "seed-early": "#BF2F2F",
+    "seed-coalesce": "#D800B6",
+    "seed-combined": "#6D72F2",
+}
+
+
+def strategy_title(name: str) -> str:
+    """Return a strategy's name; a contestant of the write-up is named as such."""
+    return f"{name} (seed, as written)" if name.startswith("seed-") else name
 
 
 def percent(score: float) -> str:

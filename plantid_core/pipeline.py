@@ -34,6 +34,7 @@ from plantid_core.plants import (
 from plantid_core.resilience.at_hand import at_hand, last_resort
 from plantid_core.resilience.driver import Cached
 from plantid_core.resilience.heartbeat import lease_lost
+from plantid_core.telemetry import tell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -107,6 +108,8 @@ class Pipeline:
     def _ask(self, provider: Provider, question: Question, trace: Trace) -> _Asked:
         cache = self.local if provider.name in LOCAL else self.shared
         key = cache_key(provider, question.observation)
+        # What the laboratory replays: when which answer was wanted, and nothing of what was asked.
+        tell("identify.asked", provider=provider.name, key=key.rpartition(":")[2])
         guards = self.guards.get(provider.name)
         asked = _Asked(provider, question, trace, cache, key, guards, self.credits)
         found = None if question.fresh else at_hand(cache, key)

@@ -23,6 +23,7 @@ _MODULES = {
     "redis-down": "redis_down",
     "early": "early",
     "breaker": "breaker",
+    "simulate": "simulate",
 }
 NAMES = tuple(_MODULES)
 

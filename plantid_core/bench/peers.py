@@ -17,6 +17,7 @@ import orjson
 import redis
 import redis_lock
 
+from plantid_core.resilience.ground import REAL
 from plantid_core.resilience.link import Address
 from plantid_core.resilience.policy import Policy
 from plantid_core.resilience.strategies import classic, leased, seed
@@ -145,10 +146,10 @@ class BriefSeed(seed.SeedLock):
 _OURS: dict[str, Callable[[Address, Policy], Contestant]] = {
     "lease": leased.LeaseStrategy,
     "lease over redis-py": partial(leased.LeaseStrategy, thin=False),
-    "redis-lock": lambda address, policy: classic.Locked(address, policy, None),
-    "xfetch": classic.XFetch,
-    "seed-lock": seed.SeedLock,
-    "seed-lock, 5 s": BriefSeed,
+    "redis-lock": lambda address, policy: classic.Locked(address, policy, REAL),
+    "xfetch": lambda address, policy: classic.XFetch(address, policy, REAL),
+    "seed-lock": lambda address, policy: seed.SeedLock(address, policy, REAL),
+    "seed-lock, 5 s": lambda address, policy: BriefSeed(address, policy, REAL),
 }
 _OTHERS: dict[str, Callable[[str], Contestant]] = {
     "dogpile": Dogpile,

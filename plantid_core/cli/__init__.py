@@ -43,13 +43,14 @@ def root(
 
 def main() -> None:
     """Run the command line; every error of ours becomes one line on stderr and an exit code."""
-    from plantid_core.cli import bench, drill, identify, sandbox, serve, upload
+    from plantid_core.cli import bench, drill, identify, sandbox, serve, simulate, upload
 
     app.command("identify")(identify.identify)
     app.command("sandbox")(sandbox.sandbox)
     app.command("serve")(serve.serve)
     app.command("bench")(bench.bench)
     app.command("drill")(drill.drill)
+    app.command("simulate")(simulate.simulate)
     app.add_typer(upload.app, name="upload")
     try:
         app()

@@ -1,0 +1,251 @@
+"""The drawing of *Stampede lab*: lanes, curves, live points, and what can be taken along."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from html import escape
+from typing import TYPE_CHECKING, Final
+
+import pandas as pd
+import streamlit as st
+
+from plantid_core.errors import PlantIDError
+from plantid_core.lab.charts import ChartNotExported, curve, lane, png, trade_off, waits, waterfall
+from plantid_core.palette import duration, strategy_title
+from plantid_core.web import stampede_engine, stampede_live
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import plotly.graph_objects as go
+
+    from plantid_core.lab.record import Record
+    from plantid_core.web.stampede_controls import Choice
+
+_STYLE: Final = """<style>
+.stMainBlockContainer{padding-top:3.5rem}
+.pid-finding{font-size:1.15rem;line-height:1.45;border-left:5px solid #009E73;padding-left:.7rem}
+</style>"""
+_TABS: Final = ("Stampede size", "Waiting", "Trade-off")
+_TICK_S: Final = 0.5
+_PNG_PX: Final = 1000
+# The compiled kernels come from the disk in less than that, but for the first time.
+_PATIENCE_S: Final = 0.4
+_PLOT: Final = {"displayModeBar": False, "scrollZoom": False}
+_INK: Final = ("#1d2b22", "#e7eee9")
+# What a run takes beside its requests: the rig to start, keys to warm, last answers to wait for.
+_START_S, _EACH_S = 4.0, 2.0
+_LIVE: Final = "stampede_live"
+
+
+def style() -> None:
+    """Give the page what its sentences are dressed in."""
+    st.html(_STYLE)
+
+
+def show(choice: Choice) -> None:
+    """Draw everything for at least one strategy."""
+    records, problem = stampede_engine.tried(choice)
+    if problem:
+        st.error(f"{problem} Change a setting on the left.", icon=":material/error:")
+        return
+    runs = _runs_of(choice)
+    live = _live_windows(runs, choice)
+    figure = waterfall.figure(records, live, (-choice.window[0], choice.window[1]))
+    said = waterfall.finding(records, live)
+    _chart(figure, said, "lanes")
+    st.html(f'<div class="pid-finding" role="status">{escape(said)}</div>')
+    for caveat in choice.caveats():
+        st.caption(caveat)
+    _live_controls(choice)
+    figures = _below(choice, runs)
+    _take_along(choice, (figure, records), figures)
+
+
+def _chart(figure: go.Figure, finding: str, key: str) -> None:
+    # Streamlit's theme writes annotations in a faint grey, which is no colour for a heading.
+    figure.update_annotations(font_color=_INK[st.context.theme.type == "dark"])
+    st.plotly_chart(figure, width="stretch", alt=finding, key=key, config=_PLOT)
+
+
+def _below(choice: Choice, runs: stampede_live.LiveRuns | None) -> pd.DataFrame | None:
+    """Draw what the fast engine makes, once it is there; return the curve's rows."""
+    ready = stampede_engine.readiness(_PATIENCE_S)
+    if ready == "compiling":
+        _compiling()
+        return None
+    if ready == "failed":
+        st.warning(
+            "The fast engine could not be compiled on this machine, so there are no curves; the lanes"
+            " above are complete. What went wrong has been logged.",
+            icon=":material/warning:",
+        )
+        return None
+    try:
+        return _curves(choice, runs)
+    except PlantIDError as error:
+        st.error(f"{error} Change a setting on the left.", icon=":material/error:")
+        return None
+
+
+@st.fragment(run_every=_TICK_S)
+def _compiling() -> None:
+    with st.container(border=True, height=430):
+        st.markdown("**Compiling the fast engine, once on this machine…**")
+        st.caption(
+            "The curves need it: calls per expiry against load, how long requests wait, and what is"
+            " traded for what. About twenty seconds; the lanes above need no compiling."
+        )
+        st.skeleton(height=280)
+    if stampede_engine.readiness() != "compiling":
+        st.rerun()
+
+
+def _curves(choice: Choice, runs: stampede_live.LiveRuns | None) -> pd.DataFrame:
+    landed = [run.record for run in runs.landed.values()] if runs else []
+    landed = [record for record in landed if record.strategy in choice.strategies]
+    real = pd.concat([record.summary() for record in landed]) if landed else None
+    size, waiting, trade = st.tabs(_TABS, key="view", bind="query-params", on_change="rerun")
+    rows = stampede_engine.curve(choice.strategies, choice.workload, choice.seed)
+    with size:
+        said = curve.finding(rows, real)
+        load, beta = choice.workload.load, choice.workload.beta
+        _chart(curve.figure(rows, real, load=load, beta=beta), said, "curve")
+        st.caption(said)
+    if waiting.open or trade.open:
+        many = [stampede_engine.run(choice, strategy) for strategy in choice.strategies]
+        with waiting:
+            said = waits.finding(many)
+            _chart(waits.figure(many, landed), said, "waits")
+            st.caption(said)
+        with trade:
+            figures = pd.concat([record.summary() for record in many], ignore_index=True)
+            said = trade_off.finding(figures)
+            _chart(trade_off.figure(figures, real), said, "trade")
+            st.caption(f"{said} The larger a point, the more answers were stale.")
+    return rows
+
+
+def _runs_of(choice: Choice) -> stampede_live.LiveRuns | None:
+    runs = st.session_state.get(_LIVE)
+    return runs if isinstance(runs, stampede_live.LiveRuns) and runs.fits(choice) else None
+
+
+def _live_windows(runs: stampede_live.LiveRuns | None, choice: Choice) -> list[Record]:
+    if runs is None:
+        return []
+    lead_s, after_s = choice.window
+    cut = [lane.around(run.record, lead_s, after_s, run.warmed_s) for run in runs.landed.values()]
+    return [record for record in cut if record is not None]
+
+
+def _live_controls(choice: Choice) -> None:
+    runs = st.session_state.get(_LIVE)
+    if isinstance(runs, stampede_live.LiveRuns) and runs.running:
+        st.fragment(_live_progress, run_every=_TICK_S)(runs, len(runs.landed))
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button("Run it for real", icon=":material/play_arrow:", type="primary"):
+            _begin(choice)
+        st.caption(_live_terms(choice))
+    if isinstance(runs, stampede_live.LiveRuns):
+        _live_outcome(runs, choice)
+
+
+def _begin(choice: Choice) -> None:
+    begun = stampede_live.begin(choice)
+    if begun is None:
+        st.warning(
+            "Somebody else's live run is under way, and two would spoil each other's times. Try again"
+            " in a minute.",
+            icon=":material/hourglass_top:",
+        )
+        return
+    st.session_state[_LIVE] = begun
+    st.rerun()
+
+
+def _live_terms(choice: Choice) -> str:
+    work = stampede_live.bounded(choice.workload)
+    seconds = _START_S + (work.duration_s + _EACH_S) * len(choice.strategies)
+    return (
+        f"{work.processes} processes, a Valkey and a service of its own: about {seconds:.0f} s in all,"
+        f" with a TTL of {duration(work.ttl_s * 1e3)}."
+    )
+
+
+def _live_progress(runs: stampede_live.LiveRuns, landed: int) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button("Stop the run", icon=":material/stop:", disabled=runs.stopped):
+            runs.stop()
+        st.progress(runs.progress.share, "Stopping …" if runs.stopped else runs.progress.doing)
+    if len(runs.landed) != landed or not runs.running:
+        st.rerun()
+
+
+def _live_outcome(runs: stampede_live.LiveRuns, choice: Choice) -> None:
+    if runs.error:
+        st.error(runs.error, icon=":material/error:")
+    elif not runs.fits(choice):
+        st.caption("The last live run had other settings. Run it again to see its points here.")
+    elif runs.stopped:
+        names = ", ".join(strategy_title(name) for name in runs.landed) or "no strategy"
+        st.caption(f"Stopped. Live points are here for {names}.")
+    elif runs.landed:
+        st.caption(
+            "Crosses and hollow bars are live: of each run the expiry with the median number of calls."
+            f" {_lateness(runs)}"
+        )
+
+
+def _lateness(runs: stampede_live.LiveRuns) -> str:
+    worst = max(runs.landed.values(), key=lambda run: run.lateness_p99_s)
+    return " ".join(worst.notes) or (
+        f"99 of 100 requests were sent within {duration(worst.lateness_p99_s * 1e3)} of their time."
+    )
+
+
+def _take_along(
+    choice: Choice, lanes: tuple[go.Figure, Sequence[Record]], curve_rows: pd.DataFrame | None
+) -> None:
+    figure, records = lanes
+    with st.container(horizontal=True):
+        st.download_button(
+            "Download data (CSV)", tables(records, curve_rows), "stampede.zip", "application/zip"
+        )
+        if st.button("Make a picture (PNG)"):
+            _picture(figure)
+    with st.expander("Take these settings with you", icon=":material/content_copy:"):
+        _environment(choice, foretold=curve_rows is not None)
+
+
+def tables(records: Sequence[Record], curve_rows: pd.DataFrame | None) -> bytes:
+    """Return a ZIP of CSV files: the lanes' tables with a column for the strategy, and the curve."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in ("requests", "calls", "expiries"):
+            tables = [getattr(record, name).assign(strategy=record.strategy) for record in records]
+            archive.writestr(f"{name}.csv", pd.concat(tables).to_csv(index=False))
+        if curve_rows is not None:
+            archive.writestr("curve.csv", curve_rows.to_csv(index=False))
+    return packed.getvalue()
+
+
+def _picture(figure: go.Figure) -> None:
+    try:
+        with st.spinner("Drawing …"):
+            made = png(figure, _PNG_PX)
+    except ChartNotExported as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    st.download_button("Download picture", made, "stampede.png", "image/png", type="primary")
+
+
+def _environment(choice: Choice, *, foretold: bool) -> None:
+    from plantid_core.lab import environment
+
+    strategy = "lease" if "lease" in choice.strategies else choice.strategies[0]
+    record = stampede_engine.run(choice, strategy) if foretold else None
+    st.caption("Set these where the app starts, and its own cache keeps to them.")
+    st.code(environment.lines(choice.workload, strategy, record), language="bash", wrap_lines=True)

@@ -1,0 +1,95 @@
+"""A stampede in a real browser: settings in the address, lanes that follow, points from real processes."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from playwright.sync_api import Browser, Page
+
+    Photograph = Callable[[Page, str, str, int], None]
+
+pytestmark = pytest.mark.browser
+
+
+def finding(page: Page) -> str:
+    """Return what the page says of its lanes, once it stands still."""
+    shown = page.locator(".pid-finding")
+    shown.wait_for(timeout=60_000)
+    expect(page.locator("[data-stale=true]")).to_have_count(0, timeout=30_000)
+    return shown.inner_text()
+
+
+def test_a_moved_slider_changes_the_address_and_the_chart(browser: Browser, app_url: str) -> None:
+    """By keyboard: the rate goes up, and address, picture's text and sentence follow."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(f"{app_url}/stampede_lab?strategy=none&rate=40")
+    before = finding(page)
+    slider = page.get_by_role("slider", name="Requests a second")
+
+    slider.focus()
+    for _ in range(3):
+        slider.press("PageUp")
+
+    expect(page).not_to_have_url(re.compile("rate=40(&|$)"))
+    expect(page).to_have_url(re.compile(r"rate=\d+"))
+    expect(page.locator(".pid-finding")).not_to_have_text(before, timeout=20_000)
+    after = finding(page)
+    expect(page.get_by_label(after).first).to_be_attached()
+    page.close()
+
+
+def test_a_link_restores_what_was_set(browser: Browser, app_url: str) -> None:
+    """A pasted address shows its settings and their lanes, and drops what cannot be."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(f"{app_url}/stampede_lab?strategy=redis-lock&rate=90&delta=0.5&beta=nonsense")
+
+    said = finding(page)
+
+    assert said.startswith("Around this expiry redis-lock made")
+    assert "lease" not in said
+    expect(page.get_by_role("slider", name="Requests a second")).to_have_value("90")
+    expect(page.get_by_role("slider", name="Seconds to make a value")).to_have_value("0.5")
+    expect(page).not_to_have_url(re.compile("nonsense"))
+    page.close()
+
+
+def test_a_live_run_lands_on_the_lanes(browser: Browser, app_url: str) -> None:
+    """Pressed, the button runs real processes; their calls stand beside the simulated ones."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(f"{app_url}/stampede_lab?strategy=lease&rate=20&delta=0.05&ttl=5")
+    finding(page)
+
+    page.get_by_role("button", name="Run it for real").click()
+    page.get_by_role("button", name="Stop the run").wait_for(timeout=20_000)
+
+    expect(page.locator(".pid-finding")).to_contain_text(
+        re.compile(r"Live, on real processes: lease \d+ calls?"), timeout=60_000
+    )
+    page.get_by_text("Crosses and hollow bars are live").wait_for()
+    page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_fits(browser: Browser, app_url: str, photograph: Photograph, scheme: str) -> None:
+    """At both widths and in both schemes nothing runs over the page's side."""
+    context = browser.new_context(color_scheme=scheme)  # type: ignore[arg-type]
+    page = context.new_page()
+    for width in (1280, 420):
+        page.set_viewport_size({"width": width, "height": 1150})
+        page.goto(f"{app_url}/stampede_lab")
+        finding(page)
+        page.get_by_text("calls an expiry").first.wait_for(timeout=60_000)
+        expect(page.locator(".js-plotly-plot .main-svg").first).to_be_visible(timeout=30_000)
+        expect(page.locator(".js-plotly-plot")).to_have_count(2, timeout=30_000)
+        expect(page.get_by_role("button", name="Make a picture")).to_be_visible()
+
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        photograph(page, "stampede-lab", scheme, width)
+    context.close()

@@ -1,0 +1,168 @@
+"""The page, run by Streamlit's own test runner; the settings behind it; and who may run live."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from plantid_core.lab import live
+from plantid_core.lab.workload import Recompute, Workload
+from plantid_core.web import stampede_live, stampede_panel
+from plantid_core.web.stampede_controls import Choice
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SCRIPT = Path(__file__).parents[2] / "pages" / "stampede_lab.py"
+
+
+def opened(query: Mapping[str, str | list[str]] | None = None) -> AppTest:
+    """Return the page as a link with such a query opens it."""
+    page = AppTest.from_file(str(SCRIPT), default_timeout=60)
+    for name, value in (query or {}).items():
+        page.query_params[name] = value
+    return page.run()
+
+
+def finding(page: AppTest) -> str:
+    return " ".join(str(element.proto.body) for element in page.get("html"))
+
+
+def slider(page: AppTest, key: str) -> object:
+    return page.slider(key=key).value
+
+
+def test_the_page_opens_with_four_lanes_and_their_finding() -> None:
+    """Nothing has to be set before there is something to see."""
+    page = opened()
+
+    assert not page.exception
+    assert page.multiselect(key="strategy").value == ["none", "redis-lock", "xfetch", "lease"]
+    assert "lease made 1 call and let nobody wait" in finding(page)
+
+
+def test_a_moved_slider_changes_the_finding() -> None:
+    """Ten times the requests make a larger stampede, and the sentence says so."""
+    page = opened({"strategy": "none"})
+    before = finding(page)
+
+    page.slider(key="rate").set_value(150).run()
+
+    assert not page.exception
+    assert finding(page) != before
+
+
+def test_a_link_restores_every_setting() -> None:
+    """What the address says is what the widgets show."""
+    query = {
+        "rate": "120", "delta": "0.5", "ttl": "30", "beta": "2.5", "soft": "50", "jitter": "10",
+        "fail": "5", "processes": "8", "keys": "40", "seed": "9",
+    }  # fmt: skip
+
+    page = opened(query)
+
+    assert not page.exception
+    for key, value in query.items():
+        assert slider(page, key) == float(value)
+
+
+@pytest.mark.parametrize("bad", ["nan", "-5", "many", ""])
+def test_what_cannot_be_in_a_link_is_passed_over(bad: str) -> None:
+    """A mangled link opens the page as it is without the mangled part."""
+    page = opened({"rate": bad, "delta": bad, "strategy": bad or "x", "spread": bad, "view": bad})
+
+    assert not page.exception
+    assert not page.error
+    assert slider(page, "rate") == 40
+
+
+def test_without_a_strategy_the_page_says_what_will_be_here() -> None:
+    """An empty choice is an invitation, not an empty chart."""
+    page = opened({"strategy": ["none"]})
+
+    page.multiselect(key="strategy").set_value([]).run()
+
+    assert not page.exception
+    assert "Choose a strategy" in page.info[0].value
+
+
+def test_a_write_ups_contestant_is_named_as_such() -> None:
+    """Nobody takes the snippet as written for the strategy done right."""
+    page = opened()
+
+    page.multiselect(key="strategy").set_value(["seed-early"]).run()
+
+    assert "seed-early (seed, as written) made" in finding(page)
+
+
+def choice(**settings: object) -> Choice:
+    return Choice(("none",), replace(Workload(), **settings), 1)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("rate", [1.0, 40.0, 200.0])
+@pytest.mark.parametrize("delta", [0.05, 1.0])
+@pytest.mark.parametrize("ttl_s", [5.0, 300.0])
+def test_the_window_holds_enough_and_not_too_much(rate: float, delta: float, ttl_s: float) -> None:
+    """At every corner of the settings some requests come in it, not too many, and one expiry."""
+    chosen = choice(rate=rate, recompute=Recompute(delta), ttl_s=ttl_s, beta=5.0)
+
+    lead_s, after_s = chosen.window
+
+    assert 1 <= rate * (lead_s + after_s) <= 10_000 + 1e-6
+    assert lead_s < ttl_s
+    assert after_s < ttl_s
+
+
+def test_a_live_run_is_short() -> None:
+    """Whatever is set, a strategy's run is some seconds, and holds more than one expiry."""
+    for ttl_s, delta in ((300.0, 1.0), (60.0, 0.05)):
+        run = stampede_live.bounded(
+            choice(ttl_s=ttl_s, recompute=Recompute(delta), processes=16).workload
+        )
+
+        assert run.duration_s > run.ttl_s
+        assert run.duration_s <= 12
+        assert run.processes <= live.limits.MOST_PROCESSES
+
+
+def test_a_soft_ttl_keeps_its_share_in_a_live_run() -> None:
+    """Half of the short life is fresh where half of the long one was."""
+    run = stampede_live.bounded(choice(ttl_s=60.0, soft_ttl_s=30.0).workload)
+
+    assert run.soft_s == pytest.approx(run.ttl_s / 2)
+
+
+def test_only_one_live_run_is_in_the_server() -> None:
+    """The second visitor is told to wait, until the first's run has ended."""
+    first = stampede_live.begin(choice(rate=1e5))
+    assert first is not None
+
+    assert stampede_live.begin(choice()) is None
+
+    first.join(30)
+    assert not first.running
+    assert not stampede_live.busy()
+    # And that one ended with the limit that it was beyond.
+    assert "at most 2000 requests/s" in first.error
+
+
+def test_the_download_has_every_table() -> None:
+    """The lanes' tables name the strategy of each row."""
+    from plantid_core.lab import simulate
+
+    record = simulate.around_expiry("none", Workload(), 1, lead_s=0.1, after_s=0.3)
+
+    with zipfile.ZipFile(io.BytesIO(stampede_panel.tables([record], None))) as archive:
+        requests = pd.read_csv(archive.open("requests.csv"))
+        names = archive.namelist()
+
+    assert names == ["requests.csv", "calls.csv", "expiries.csv"]
+    assert set(requests["strategy"]) == {"none"}
+    assert len(requests) == len(record.requests)
