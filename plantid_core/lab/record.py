@@ -2,7 +2,8 @@
 
 ``requests``: one row a request (a sample of them, where there were too many; ``weight`` says how many
 each row stands for): ``t_s`` when it came, ``key``, ``process``, ``wait_s`` until it had its answer,
-``how`` (see `HOW`), ``age_s`` of the value it got.
+``how`` (see `HOW`; *stale* is whatever is older than the workload's soft TTL, also where a strategy
+knows none), ``age_s`` of the value it got.
 
 ``calls``: one row a call upstream: ``begin_s``, ``end_s``, ``key``, ``process``, ``early`` (made before the
 value's soft expiry), ``failed``.
@@ -115,15 +116,16 @@ def quantiles(requests: pd.DataFrame, at: tuple[float, ...]) -> list[float]:
 
 def table(columns: dict[str, str], **values: object) -> pd.DataFrame:
     """Return a table of the given shape; a category column takes its words or their codes."""
-    made = pd.DataFrame(values, columns=list(columns))
-    words = [name for name, kind in columns.items() if kind == "category"]
-    for name in words:
-        if pd.api.types.is_integer_dtype(made[name]):
-            codes = made[name].to_numpy(dtype=np.int64)
-            made[name] = pd.Categorical.from_codes(codes, categories=pd.Index(HOW))
-        else:
-            made[name] = pd.Categorical(made[name], categories=list(HOW))
-    return made.astype({name: kind for name, kind in columns.items() if name not in words})
+    return pd.DataFrame({name: _column(kind, values[name]) for name, kind in columns.items()})
+
+
+def _column(kind: str, values: object) -> npt.NDArray[np.generic] | pd.Categorical[str]:
+    if kind != "category":
+        return np.asarray(values, dtype=kind)
+    words = np.asarray(values)
+    if np.issubdtype(words.dtype, np.integer):
+        return pd.Categorical.from_codes(words.astype(np.int64), categories=pd.Index(HOW))
+    return pd.Categorical(words, categories=list(HOW))
 
 
 def expiries_of(calls: pd.DataFrame, requests: pd.DataFrame, grace_s: float = 0.0) -> pd.DataFrame:

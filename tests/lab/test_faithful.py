@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -262,3 +263,21 @@ def test_no_real_time_is_waited_for() -> None:
 
     # Two hours: if any of it were slept, nobody would see the end of this test.
     assert time.monotonic() - began < 600
+
+
+def test_the_seeds_breaker_lets_a_process_make_one_value_at_a_time() -> None:
+    asked = Requests(np.zeros(4), np.arange(4))
+
+    record = faithful.run("seed-combined", replace(ONE_KEY, processes=1), seed=1, requests=asked)
+
+    assert record.requests["wait_s"].round(3).sort_values().tolist() == [0.2, 0.4, 0.6, 0.8]
+
+
+def test_early_calls_are_told_by_the_value_that_is_there() -> None:
+    jittery = replace(ONE_KEY, jitter=0.5, duration_s=600)
+
+    calls = faithful.run("xfetch", jittery, seed=1).calls
+    late = faithful.run("none", jittery, seed=1).calls
+
+    assert calls["early"].mean() > 0.5
+    assert not late["early"].any()

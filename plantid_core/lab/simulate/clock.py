@@ -114,6 +114,27 @@ class VirtualLock:
             waiter.wake()
 
 
+class VirtualRLock:
+    """`threading.RLock` on a virtual clock, for use in a ``with``: its holder may take it again."""
+
+    def __init__(self, clock: Clock, wake_s: Callable[[], float]) -> None:
+        self._lock, self._depth = VirtualLock(clock, wake_s), 0
+        self._holder: greenlet.greenlet | None = None
+
+    def __enter__(self) -> None:
+        me = greenlet.getcurrent()
+        if self._holder is not me:
+            self._lock.acquire()
+            self._holder = me
+        self._depth += 1
+
+    def __exit__(self, *exc: object) -> None:
+        self._depth -= 1
+        if self._depth == 0:
+            self._holder = None
+            self._lock.release()
+
+
 class _Waiter:
     """One who waits, how to wake it, and whether it got the lock."""
 

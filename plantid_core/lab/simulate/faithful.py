@@ -112,7 +112,6 @@ class Fleet:
             for rng in chances[:-1]
         ]
         self._durations: list[float] = []
-        self._fresh_until: dict[int, float] = {}
         self.seen, self.calls = _Seen(), _Calls()
 
     def ask(self, key: int, process: int) -> None:
@@ -157,14 +156,13 @@ class Fleet:
         calls.end_s.append(np.nan)
         calls.key.append(key)
         calls.process.append(process)
-        calls.early.append(begin < self._fresh_until.get(key, 0.0))
+        calls.early.append(self.store.fresh(f"k{key}"))
         calls.failed.append(True)
         self.clock.sleep(self._duration())
         calls.end_s[place] = self.clock.now - EPOCH_S
         if self.workload.fail_rate and self._rng.random() < self.workload.fail_rate:
             raise UpstreamFailure
         calls.failed[place] = False
-        self._fresh_until[key] = self.clock.now + self.workload.soft_s * (1 - self.workload.jitter)
         return self.clock.now
 
     def _duration(self) -> float:
@@ -197,7 +195,6 @@ class Fleet:
 
         self.clock.spawn(at - took, ask_all)
         self.clock.run(at + _SETTLED_S)
-        self._fresh_until[key] = at + self.workload.soft_s * (1 - self.workload.jitter)
 
     def serve(self, requests: Requests, processes: Floats | None = None) -> None:
         """Let all requests come, each to a process drawn for it, and wait for the last answer."""

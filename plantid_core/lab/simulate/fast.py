@@ -242,7 +242,8 @@ def _record(strategy: str, workload: Workload, seed: int, out: Out) -> Record:
 
 
 def _by_time(rows: Floats) -> Floats:
-    return rows[np.argsort(rows[:, 0], kind="stable")]
+    times = rows[:, 0]
+    return rows if bool(np.all(times[:-1] <= times[1:])) else rows[np.argsort(times, kind="stable")]
 
 
 def expiries(

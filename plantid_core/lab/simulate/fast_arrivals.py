@@ -40,6 +40,13 @@ def kernel(function: F) -> F:
     return compiled
 
 
+def inlined(function: F) -> F:
+    """Compile a function into each of its callers: where handing a tuple on costs more than the work."""
+    inner: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    compiled: F = njit(nogil=True, inline="always", **inner)(function)
+    return compiled
+
+
 @intrinsic
 def _floats_at(_: object, address: types.Integer) -> tuple[object, object]:
     def generate(context: Any, builder: Any, signature: Any, words: Any) -> Any:  # noqa: ANN401
@@ -121,7 +128,7 @@ def lent_load(load: Load) -> Load:
     )  # fmt: skip
 
 
-@kernel
+@inlined
 def step_at(load: Load, key: Key, t: float) -> int:
     """Return the step of the rate that holds at ``t``."""
     step = key.place[1]
@@ -144,11 +151,17 @@ def expected(load: Load, key: Key, begin: float, end: float) -> float:
     return float(key.share * (to - since))
 
 
-@kernel
+@inlined
 def next_at(load: Load, key: Key, t: float, share: float) -> float:
     """Return the next point after ``t`` of a process with that share of the rate; inf: none."""
+    return point_at(load, key, t, share, -math.log(1.0 - np.random.random()))
+
+
+@inlined
+def point_at(load: Load, key: Key, t: float, share: float, drawn: float) -> float:
+    """Return where so much is expected after ``t`` of a process with that share of the rate; inf: nowhere."""
     step = step_at(load, key, t)
-    need = -math.log(1.0 - np.random.random()) / share
+    need = drawn / share
     have = (load.grid[0, step + 1] - t) * load.grid[2, step]
     if need < have:
         return float(t + need / load.grid[2, step])
@@ -159,7 +172,7 @@ def next_at(load: Load, key: Key, t: float, share: float) -> float:
     return float(load.grid[0, step] + (x - load.grid[1, step]) / load.grid[2, step])
 
 
-@kernel
+@inlined
 def next_arrival(load: Load, key: Key, t: float) -> float:
     """Return the time of the next request after ``t``, inf where there is none."""
     if load.replay:
@@ -168,7 +181,7 @@ def next_arrival(load: Load, key: Key, t: float) -> float:
     return next_at(load, key, t, key.share)
 
 
-@kernel
+@inlined
 def take(load: Load, key: Key) -> int:
     """Take the request that was found next; return its process."""
     if load.replay:

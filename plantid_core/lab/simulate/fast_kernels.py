@@ -10,7 +10,6 @@ that finds no value, or the next that draws an early recomputation, whichever co
 from __future__ import annotations
 
 import hashlib
-import heapq
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,10 +66,11 @@ def _ttl(load: Load) -> float:
 @kernel
 def _alone(load: Load, out: Out, key: Key) -> None:
     """Everybody who finds no value, or draws early, makes one: ``none``, ``xfetch``, ``seed-early``."""
-    pending = [(np.inf, 0.0, False)]
+    # Calls under way in the order of their ends: most end in the order they began, and a heap costs more.
+    pending, head, tail = np.empty((64, 3)), 0, 0
     t, stored, hard, scale = 0.0, -np.inf, -np.inf, 0.0
-    while t < load.duration or len(pending) > 1:
-        end = pending[0][0]
+    while t < load.duration or head < tail:
+        end = pending[head, 0] if head < tail else np.inf
         if t < load.duration:
             limit = min(end, load.duration)
             if t < hard:
@@ -84,12 +84,23 @@ def _alone(load: Load, out: Out, key: Key) -> None:
                 end, failed = begin_call(load, out, key, t, process, t < hard)
                 answer(out, key, t, process, end - t, FAILED if failed else COMPUTED,
                        np.nan if failed else 0.0)  # fmt: skip
-                heapq.heappush(pending, (end, end - t, failed))
+                if tail == len(pending):
+                    pending = np.concatenate((pending[head:], np.empty_like(pending)))
+                    head, tail = 0, tail - head
+                place = tail
+                while place > head and pending[place - 1, 0] > end:
+                    pending[place] = pending[place - 1]
+                    place -= 1
+                pending[place, 0], pending[place, 1], pending[place, 2] = end, end - t, failed
+                tail += 1
                 continue
             t = limit
             if t < end:
                 continue
-        t, delta, failed = heapq.heappop(pending)
+        t, delta, failed = pending[head, 0], pending[head, 1], pending[head, 2] > 0.0
+        head += 1
+        if head == tail:
+            head = tail = 0
         credit(out, key, 1, delta)
         if not failed:
             stored, hard, scale = t, t + _ttl(load), load.beta * delta

@@ -18,10 +18,12 @@ from plantid_core.lab.simulate.fast_arrivals import (
     Load,
     expected,
     expected_early,
+    inlined,
     kernel,
     lent,
     lent_ints,
     next_at,
+    point_at,
     until,
 )
 
@@ -68,7 +70,7 @@ def lent_out(out: Out) -> Out:
     )  # fmt: skip
 
 
-@kernel
+@inlined
 def room(out: Out, which: int, rows: Floats) -> int:
     """Return where the next row goes, or -1 for one that is not kept."""
     out.book[SEEN + which] += 1.0
@@ -90,7 +92,7 @@ def room(out: Out, which: int, rows: Floats) -> int:
     return count
 
 
-@kernel
+@inlined
 def put(  # noqa: PLR0913, PLR0917
     rows: Floats, place: int, a: float, b: float, c: float, d: float, e: float, f: float
 ) -> None:
@@ -127,7 +129,7 @@ def took(load: Load) -> float:
     return math.exp(math.log(load.mean) - load.sigma**2 / 2 + load.sigma * np.random.normal())
 
 
-@kernel
+@inlined
 def begin_call(
     load: Load,
     out: Out,
@@ -156,7 +158,7 @@ def begin_call(
     return end, failed
 
 
-@kernel
+@inlined
 def credit(out: Out, key: Key, waiters: int, longest: float) -> None:
     """Count requests, just answered, that had to wait for the expiry under way."""
     row = out.open[key.slot]
@@ -164,7 +166,7 @@ def credit(out: Out, key: Key, waiters: int, longest: float) -> None:
     row[_LONGEST] = max(row[_LONGEST], longest)
 
 
-@kernel
+@inlined
 def answer(out: Out, key: Key, t: float, process: int, wait: float, how: int, age: float) -> None:
     """Write the row of a request that was not just a hit."""
     place = room(out, SLOW, out.slow)
@@ -202,18 +204,24 @@ def hits(  # noqa: PLR0913, PLR0917
         _replayed_hits(load, out, key, end, stored)
         return
     mean = expected(load, key, begin, end)
+    whole = mean / key.share
     if scale > 0.0:
         mean -= expected_early(load, key, soft, scale, begin, end)
     out.book[MEAN] += max(0.0, mean) * (1.0 - load.keep)
     if load.keep <= 0.0:
         return
-    at = next_at(load, key, begin, key.share * load.keep)
+    # The next row's time by inversion of u; no u above the mean gives one before the end.
+    share = key.share * load.keep
+    u = np.random.random()
+    if u >= share * whole:
+        return
+    at = point_at(load, key, begin, share, -math.log(1.0 - u))
     while at < end:
         # So early a draw is one of the process that `next_early` follows, and none of this one.
         if scale <= 0.0 or np.random.random() >= math.exp((at - soft) / scale):
             out.book[SEEN + HITS] += 1
             _hit_row(load, out, key, at, stored)
-        at = next_at(load, key, at, key.share * load.keep)
+        at = next_at(load, key, at, share)
 
 
 @kernel

@@ -16,6 +16,7 @@ import redis_lock
 
 from plantid_core.lab.schedules.redis_model import RedisModel
 from plantid_core.resilience import redlock
+from plantid_core.resilience.envelope import Envelope
 from plantid_core.resilience.lease import (
     COMMIT,
     GET_OR_LEASE,
@@ -55,6 +56,14 @@ class Store:
     def set(self, key: str, value: bytes, keep_s: float) -> None:
         """Keep a value so long."""
         self._values[key] = value, self.clock.now + keep_s
+
+    def fresh(self, key: str) -> bool:
+        """Tell whether a key has a value whose soft expiry is not past, by whatever strategy."""
+        for blob in (self.get(key), self.lease_of(value_key(key)).get(), self.get(f"{key}:data")):
+            if blob is not None:
+                envelope = Envelope.unpack(blob)
+                return envelope is None or self.clock.now < envelope.soft_expiry
+        return False
 
     def lock(self, key: str, owner: bytes) -> bool:
         """Take a lock that is free."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 import pybreaker
 import redis_lock
 
-from plantid_core.lab.simulate.clock import VirtualLock
+from plantid_core.lab.simulate.clock import VirtualLock, VirtualRLock
 from plantid_core.lab.simulate.latency import Stopwatch
 from plantid_core.lab.simulate.store import VirtualRedis, VirtualServer
 from plantid_core.resilience import lease as leases
@@ -118,9 +118,12 @@ class VirtualGround(Ground):
 
     def library_breaker(self, fail_max: int, reset_s: float) -> pybreaker.CircuitBreaker:
         """Return pybreaker's breaker, whose opening is told in virtual time."""
-        return pybreaker.CircuitBreaker(
+        made = pybreaker.CircuitBreaker(
             fail_max=fail_max, reset_timeout=reset_s, state_storage=_VirtualOpening(self._clock)
         )
+        # Held through a whole call, so that a process makes one value at a time.
+        made._lock = VirtualRLock(self._clock, self._baton)  # type: ignore[assignment]  # noqa: SLF001
+        return made
 
 
 class _Wrapped(RedisLock):
