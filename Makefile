@@ -4,12 +4,14 @@
 
 PYTHON ?= python3.11
 VENV   ?= .venv
+# Test processes at a time.
+WORKERS ?= 2
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 help:
 	@echo "make run        start the app and print its address"
-	@echo "make test       lint, types, import contract and the tests (about 8 minutes)"
+	@echo "make test       lint, types, import contract and the tests, notebooks (about 7 minutes)"
 	@echo "make test-all   the same with full counts and long drills (up to 30 minutes)"
 	@echo "make bench      measure this machine (about 20 minutes; let nothing else run)"
 	@echo "make notebooks  run the notebooks at full size, and write their outputs anew"
@@ -32,10 +34,11 @@ lint: $(STAMP)
 	$(BIN)/lint-imports
 
 test: lint notebooks-small
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow"
 
-test-all: lint notebooks-small
-	$(BIN)/python -m pytest
+# The slow ones by themselves: some of them measure.
+test-all: test
+	$(BIN)/python -m pytest -m slow
 
 bench: $(STAMP)
 	$(BIN)/plantid bench all
@@ -44,7 +47,7 @@ notebooks: $(STAMP)
 	$(BIN)/python -m plantid_core.lab.notebook refresh
 
 notebooks-small: $(STAMP)
-	PLANTID_NOTEBOOK_SIZE=small $(BIN)/python -m pytest -n 2 --timeout 300 --nbmake --nbmake-timeout=240 notebooks
+	PLANTID_NOTEBOOK_SIZE=small $(BIN)/python -m pytest -n $(WORKERS) --timeout 300 --nbmake --nbmake-timeout=240 notebooks
 
 lock:
 	$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --no-annotate \

@@ -36,7 +36,8 @@ KEYS = 8
 DELTA_S = 0.1
 TTL_S = 1.0
 # What is left to chance needs more expiries for the same certainty.
-DURATION_S = {"none": 5.0, "redis-lock": 5.0, "xfetch": 10.0, "lease": 5.0}
+DURATION_S = {"none": 4.0, "redis-lock": 4.0, "xfetch": 15.0, "lease": 4.0}
+_WARM_UP = 0.3
 DRAWS = 10
 CALLS_BAR, WAIT_BAR = 10.0, 25.0
 
@@ -73,7 +74,8 @@ def run(
         measured = [_calibrated(rig)]
         for number, (name, load) in itertools.product(range(rounds + 1), cases):
             tell(f"{name}, load {load:g}: round {number} of {rounds}")
-            found = rigs.run(name, _workload(name, load, shorter), _seed(number, load), rig=rig)
+            asked = _workload(name, load, shorter if number else _WARM_UP * shorter)
+            found = rigs.run(name, asked, _seed(number, load), rig=rig)
             lived[name, load] += [found] if number else []
             if (name, load) == cases[-1]:
                 measured.append(_calibrated(rig))
