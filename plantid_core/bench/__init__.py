@@ -24,6 +24,7 @@ _MODULES = {
     "early": "early",
     "breaker": "breaker",
     "simulate": "simulate",
+    "live-vs-sim": "live_vs_sim",
 }
 NAMES = tuple(_MODULES)
 

@@ -28,10 +28,23 @@ _WHICH = (
     "Which: one-key, flash-crowd, bursty, diurnal, beta-sweep, load-sweep, internet, theory, outage,"
     " brownout or flapping."
 )
-_SHOWN = (
-    "calls_per_expiry", "stampede_largest", "upstream_mean_per_s", "wait_p99_s", "wait_longest_s",
-    "stale_share", "failed_share",
-)  # fmt: skip
+# A terminal of 80 columns holds so many, under short heads.
+_SHOWN = {
+    "calls_per_expiry": "calls / expiry",
+    "stampede_largest": "largest",
+    "upstream_mean_per_s": "calls / s",
+    "wait_p999_s": "99.9 % wait s",
+    "wait_longest_s": "longest s",
+    "stale_share": "stale",
+    "failed_share": "failed",
+}
+_SHOWN_OF_BREAKERS = {
+    "bad_calls_sent": "bad calls sent",
+    "good_calls_refused": "good refused",
+    "time_to_open_s": "opened after s",
+    "time_to_recover_s": "back after s",
+    "availability": "answered",
+}
 _WORDS = frozenset({"strategy", "protection", "scenario"})
 _ROUNDED = 1000
 
@@ -182,16 +195,24 @@ def _show(scenario: Scenario, rows: pd.DataFrame) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    story = scenario.story
+    if scenario.kind == "breaker":
+        story += f" Medians of {rows['seed'].nunique()} runs."
+        rows = rows.groupby("protection", sort=False).median(numeric_only=True).reset_index()
     columns = _columns(scenario, rows)
-    table = Table(title=scenario.title, caption=scenario.story)
+    table = Table(title=scenario.title, caption=story)
     for column in columns:
-        table.add_column(column.replace("_", " "), justify="left" if column in _WORDS else "right")
+        head = (_SHOWN | _SHOWN_OF_BREAKERS).get(column, column.replace("_", " "))
+        word = column in _WORDS
+        table.add_column(head, justify="left" if word else "right", no_wrap=word)
     for row in rows[columns].itertuples(index=False):
         table.add_row(*(_said(value) for value in row))
     Console().print(table)
 
 
 def _columns(scenario: Scenario, rows: pd.DataFrame) -> list[str]:
+    if scenario.kind == "breaker":
+        return ["protection", *_SHOWN_OF_BREAKERS]
     if scenario.kind != "traffic":
         return [str(column) for column in rows.columns if column != "seed"]
     return [*scenario.axes, "strategy", *_SHOWN]

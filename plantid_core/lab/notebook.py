@@ -83,7 +83,8 @@ def _picture(figure: go.Figure) -> str | None:
     from plantid_core.lab.charts.export import ChartNotExported, png
 
     try:
-        return base64.b64encode(png(figure, _WIDTH, _HEIGHT)).decode()
+        height = int(figure.layout.height or _HEIGHT)
+        return base64.b64encode(png(figure, _WIDTH, height)).decode()
     except ChartNotExported:
         return None
 

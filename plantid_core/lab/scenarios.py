@@ -43,7 +43,7 @@ class Scenario:
     kind: Kind = "traffic"
 
 
-_BUSY = Workload(rate=100, ttl_s=60, recompute=Recompute(0.2))
+_BUSY = Workload(rate=100, ttl_s=60, recompute=Recompute(0.2), duration_s=6000)
 SCENARIOS: Final = {
     scenario.name: scenario
     for scenario in (
