@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import structlog
 from PIL import Image
 from processes import until
 
 from plantid_core import open_workbench
 from plantid_core.errors import PlantIDError, UploadRejected
+from plantid_core.lab import trace
 from plantid_core.ladder import stand_in
 from plantid_core.plants import Place
 from plantid_core.settings import load_settings
@@ -529,3 +531,27 @@ def test_a_service_that_hangs_is_left_alone_however_short_requests_are(
     assert workbench.breakers["plantnet"].state == "open"
     assert refused.error is not None
     assert refused.error["code"] == "breaker_open"
+
+
+def test_the_log_of_what_was_asked_can_be_replayed(
+    workbench: Workbench, flower: bytes, tmp_path: Path
+) -> None:
+    """It tells when each answer was wanted, twice the same where the same was asked twice."""
+    log = tmp_path / "log"
+    with log.open("w", encoding="utf-8") as file:
+        structlog.configure(
+            processors=[
+                structlog.processors.TimeStamper("iso"),
+                structlog.processors.JSONRenderer(),
+            ],
+            logger_factory=structlog.WriteLoggerFactory(file),
+        )
+        for _ in range(2):
+            workbench.identify([Upload(flower, "flower.jpg")], providers=["plantnet"])
+        structlog.reset_defaults()
+
+    asked = trace.read(log)
+
+    assert len(asked.times_s) == 2
+    assert asked.keys.tolist() == [0, 0]
+    assert "flower" not in log.read_text(encoding="utf-8")

@@ -103,6 +103,13 @@ class Live(CircuitBreakerListener):
     ) -> None:
         if not _SLOTS.acquire(blocking=False):
             raise TooManyLive
+        try:
+            self._begin(protection, faults, models)
+        except BaseException:
+            _SLOTS.release()
+            raise
+
+    def _begin(self, protection: Protection, faults: Faults | None, models: Path | None) -> None:
         self.phase: Phase = "starting"
         self.error = ""
         self.book = Book()
@@ -195,20 +202,24 @@ class Live(CircuitBreakerListener):
         self.book.write("opened", f"{alert.cause}; for {alert.open_for_s:.1f} s")
 
     def _run(self) -> None:
-        folder = Path(tempfile.mkdtemp(prefix="breaker-lab-"))
+        folder = None
         try:
+            folder = Path(tempfile.mkdtemp(prefix="breaker-lab-"))
             if self._models is not None and self._models.is_dir():
                 (folder / "models").symlink_to(self._models.absolute())
             with open_sandbox(folder) as sandbox:
                 if not self._over.is_set():
                     self._play(sandbox.url)
             self.phase = "ended"
-        except (OSError, PlantIDError) as error:  # requests' errors are OSErrors
-            self.phase, self.error = "failed", str(error)
+        except Exception as error:  # noqa: BLE001 - whatever it was, the page is told, and the slot is free
+            known = isinstance(error, OSError | PlantIDError)  # requests' errors are OSErrors
+            self.phase = "failed"
+            self.error = str(error) if known else "Something unforeseen happened."
             self.book.write("failed", "the sandbox could not be had")
         finally:
             self._over.set()
-            _remove(folder)
+            if folder is not None:
+                _remove(folder)
             _SLOTS.release()
 
     def _play(self, url: str) -> None:

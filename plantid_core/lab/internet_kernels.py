@@ -9,7 +9,8 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
+
+from plantid_core.lab.simulate.fast_arrivals import kept
 
 if TYPE_CHECKING:
     from plantid_core.lab.simulate.fast_arrivals import Ints
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 ALONE, LOCKED = 0, 1
 
 
-@njit(nogil=True, cache=True)
+@kept
 def run(  # noqa: PLR0913, PLR0917 - scalars are what compiled code is fast with
     kind: int, rates: Floats, duration: float, ttl: float, delta: float, scale: float, seed: int,
     by_second: Ints, waits: Ints,

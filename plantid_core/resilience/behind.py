@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_THREADS = 4
-_QUEUED = 64
+THREADS = 4
+QUEUED = 64
 
 
 class Behind:
@@ -24,10 +24,10 @@ class Behind:
     def submit(self, job: Callable[[], None]) -> bool:
         """Run a job soon; False where there are too many, or no more are taken."""
         with self._lock:
-            if self._outstanding >= _QUEUED:
+            if self._outstanding >= QUEUED:
                 return False
             if self._executor is None:
-                self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="refresh")
+                self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="refresh")
             try:
                 self._executor.submit(self._run, job)
             except RuntimeError:  # closed, or the interpreter is closing

@@ -20,9 +20,17 @@ QUICK = Protection(reset_timeout=1.0, slow_call_s=1.0, window_s=10.0, jitter=0.0
 
 
 def sandboxes() -> list[str]:
-    """Return the sandboxes that live breakers have started."""
-    words = (" ".join(p.info["cmdline"] or ()) for p in psutil.process_iter(["cmdline"]))
+    """Return the sandboxes that live breakers of this process have started."""
+    own = psutil.Process().children(recursive=True)
+    words = [" ".join(_words(child)) for child in own]
     return [line for line in words if "breaker-lab-" in line and "plantid_core.sandbox" in line]
+
+
+def _words(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
 
 
 @pytest.fixture
@@ -66,3 +74,15 @@ def test_no_more_than_a_few_run_at_once(model_cache: Path) -> None:
         again = Live(QUICK, models=model_cache / "models")
         stack.callback(again.stop)
         assert again.running
+
+
+def test_one_that_cannot_begin_keeps_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a folder for its sandbox it fails in words, and others may start."""
+    monkeypatch.setattr("tempfile.tempdir", "/nowhere/at/all")
+
+    for _ in range(MOST + 1):
+        failed = Live(QUICK)
+        assert until(lambda failed=failed: failed.phase == "failed")  # type: ignore[misc]
+        failed.stop()
+
+    assert not failed.running

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from plantid_core.lab.simulate.latency import Latency
 from plantid_core.lab.simulate.store import Store, VirtualRedis
 from plantid_core.lab.workload import Recompute, Requests, Workload
 from plantid_core.resilience import NAMES
+from plantid_core.resilience.behind import THREADS
 from plantid_core.resilience.locks import RedisLock
 from plantid_core.resilience.strategies import classic
 
@@ -257,12 +257,50 @@ def _plain(told: object) -> object:
     return tuple(told) if isinstance(told, list) else told
 
 
-def test_no_real_time_is_waited_for() -> None:
-    began = time.monotonic()
-    faithful.run("redis-lock", Workload(rate=2, ttl_s=600, duration_s=7200), seed=1)
+def test_a_process_refreshes_no_more_than_four_keys_at_once() -> None:
+    many = Workload(
+        rate=150, ttl_s=3, duration_s=18, recompute=Recompute(1.0), keys=30, zipf_s=0, processes=1
+    )
 
-    # Two hours: if any of it were slept, nobody would see the end of this test.
-    assert time.monotonic() - began < 600
+    calls = faithful.run("lease", many, seed=1).calls
+
+    early = calls[calls["early"]]
+    begun = np.searchsorted(np.sort(early["begin_s"]), early["begin_s"], side="right")
+    ended = np.searchsorted(np.sort(early["end_s"]), early["begin_s"] + 1e-9, side="right")
+    assert (begun - ended).max() == THREADS
+
+
+def test_a_signal_that_nobody_takes_is_gone_after_a_second() -> None:
+    clock, told = Clock(), list[bool]()
+    store = Store(clock, lambda: 0.0)
+
+    def story() -> None:
+        store.push_one("s")
+        told.append(store.pop("s", 0.1))
+        store.push_one("s")
+        clock.sleep(2)
+        told.append(store.pop("s", 0.1))
+
+    clock.spawn(clock.now, story)
+    clock.drain(clock.now + 10)
+
+    assert told == [True, False]
+
+
+def test_a_signal_wakes_whoever_waits_longest() -> None:
+    clock, woken = Clock(), list[str]()
+    store = Store(clock, lambda: 0.0)
+
+    def wait(name: str) -> None:
+        if store.pop("s", 5):
+            woken.append(name)
+
+    for number, name in enumerate("ab"):
+        clock.spawn(clock.now + number, lambda name=name: wait(name))
+    clock.at(clock.now + 2, lambda: store.push_one("s"))
+    clock.drain(clock.now + 100)
+
+    assert woken == ["a"]
 
 
 def test_the_seeds_breaker_lets_a_process_make_one_value_at_a_time() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -354,3 +355,14 @@ def test_the_ticker_begins_with_each_who_takes_the_stage(stage: Stage) -> None:
 
     assert kept == 1
     assert stage.ticker.figures().answered == 0
+
+
+def test_each_claim_of_the_stage_has_one_door(stage: Stage) -> None:
+    """However often it is taken and given back, one thread waits for its holder to leave."""
+    doors = lambda: [one for one in threading.enumerate() if one.name == "stage-door"]  # noqa: E731
+    for _ in range(4):
+        stage.press("bomb", ME)
+        stage.press("reset", ME)
+    stage.press("bomb", ME)
+
+    assert until(lambda: len(doors()) == 1)

@@ -1,7 +1,7 @@
 """The fast engine: every strategy as a model of its own, in compiled code, event by event.
 
 Each key is simulated exactly, for a network that takes no time, without looking at the requests that find
-a value that nobody makes anew: those are only counted. Against the faithful engine, these are left out:
+a value that nobody makes anew: those are only counted. What the faithful engine has, and this one not:
 that a process refreshes at most four keys at once behind its callers (``lease``), that computations beyond
 two minutes lose their lease, and milliseconds cut off a TTL.
 

@@ -40,6 +40,17 @@ def kernel(function: F) -> F:
     return compiled
 
 
+def kept(function: F) -> F:
+    """Compile a function called from Python; what is compiled is kept on disk, if there is a place for it."""
+    kept_on_disk: dict[str, Any] = {"cache": True}
+    try:
+        compiled: F = njit(nogil=True, **kept_on_disk)(function)
+    except RuntimeError:  # neither the package's folder nor the user's cache can be written
+        kept_on_disk["cache"] = False
+        compiled = njit(nogil=True, **kept_on_disk)(function)
+    return compiled
+
+
 def inlined(function: F) -> F:
     """Compile a function into each of its callers: where handing a tuple on costs more than the work."""
     inner: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}

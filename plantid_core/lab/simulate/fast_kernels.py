@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
 
 from plantid_core.lab.simulate.fast_arrivals import (
     Key,
     Load,
+    kept,
     kernel,
     lent_ints,
     lent_load,
@@ -368,7 +368,7 @@ def _entry() -> Runner:
     # so that a change in any of the modules is a change of all.
     text = _digest()
 
-    @njit(nogil=True, cache=True)
+    @kept
     def run(counted_load: Load, counted_out: Out, share: Floats, first: Ints, seed: int) -> int:
         np.random.seed(seed)
         load, out = lent_load(counted_load), lent_out(counted_out)

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 _UNLOCK = hashlib.sha1(redis_lock.UNLOCK_SCRIPT, usedforsecurity=False).hexdigest()
 _MARK = b"mark"
+# As long as python-redis-lock lets a signal lie that nobody takes.
+_SIGNAL_S = 1.0
 
 
 class Store:
@@ -45,7 +47,7 @@ class Store:
         self.ears: list[Ear] = []
         self._values: dict[str, tuple[bytes, float]] = {}
         self._leases: dict[str, RedisModel] = {}
-        self._signals: dict[str, int] = {}
+        self._signals: dict[str, float] = {}
         self._poppers: dict[str, deque[_Popper]] = {}
 
     def get(self, key: str) -> bytes | None:
@@ -87,11 +89,11 @@ class Store:
             popper.told = True
             popper.wake()
         else:
-            self._signals[key] = 1
+            self._signals[key] = self.clock.now + _SIGNAL_S
 
     def pop(self, key: str, seconds: float) -> bool:
         """Take a signal, or wait for one so long."""
-        if self._signals.pop(key, 0):
+        if self.clock.now < self._signals.pop(key, 0.0):
             return True
         popper = _Popper(self.clock.pause())
         queue = self._poppers.setdefault(key, deque())

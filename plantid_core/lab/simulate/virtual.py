@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
@@ -13,6 +14,7 @@ from plantid_core.lab.simulate.clock import VirtualLock, VirtualRLock
 from plantid_core.lab.simulate.latency import Stopwatch
 from plantid_core.lab.simulate.store import VirtualRedis, VirtualServer
 from plantid_core.resilience import lease as leases
+from plantid_core.resilience.behind import QUEUED, THREADS
 from plantid_core.resilience.ground import Ground
 from plantid_core.resilience.locks import RedisLock
 from plantid_core.resilience.redlock import Masters, Redlock
@@ -89,8 +91,7 @@ class VirtualGround(Ground):
 
     def heartbeat(self, server: RedisServer, lease_s: float, longest_s: float) -> Heartbeat:
         """Return who keeps leases alive."""
-        del longest_s
-        return cast("Heartbeat", _VirtualHeartbeat(self._clock, server, lease_s))
+        return cast("Heartbeat", _VirtualHeartbeat(self._clock, server, lease_s, longest_s))
 
     def client(
         self, address: Address, *, answer_s: float | None, max_connections: int
@@ -156,15 +157,27 @@ class _Unrenewed(redis_lock.Lock):  # type: ignore[misc]  # a library without ty
 
 
 class _VirtualBehind:
-    """Each refresh in a greenlet of its own; the real one has threads enough for one key."""
+    """As many workers as the real one has threads, and as long a queue."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self._jobs: deque[Callable[[], None]] = deque()
+        self._working = 0
 
     def submit(self, job: Callable[[], None]) -> bool:
-        """Run a job at once, beside the caller."""
-        self._clock.spawn(self._clock.now, job)
+        """Run a job soon, beside the caller; False where there are too many."""
+        if self._working + len(self._jobs) >= QUEUED:
+            return False
+        self._jobs.append(job)
+        if self._working < THREADS:
+            self._working += 1
+            self._clock.spawn(self._clock.now, self._work)
         return True
+
+    def _work(self) -> None:
+        while self._jobs:
+            self._jobs.popleft()()
+        self._working -= 1
 
     def close(self) -> None:
         """Do nothing: there are no threads."""
@@ -197,18 +210,20 @@ class _VirtualSubscriber:
 class _VirtualHeartbeat:
     """Renews a lease three times in its length while its value is made."""
 
-    def __init__(self, clock: Clock, server: RedisServer, lease_s: float) -> None:
-        self._clock, self._server, self._lease_s = clock, server, lease_s
+    def __init__(self, clock: Clock, server: RedisServer, lease_s: float, longest_s: float) -> None:
+        self._clock, self._server = clock, server
+        self._lease_s, self._longest_s = lease_s, longest_s
 
     @contextmanager
     def keeping(self, lease: Lease, on_lost: Callable[[], object]) -> Iterator[None]:
         """Renew the lease during the enclosed work; ``on_lost`` is called if that fails."""
-        held = [True]
+        held, until = [True], self._clock.now + self._longest_s
 
         def beat() -> None:
             if not held[0]:
                 return
-            if leases.renew(self._server, lease, self._lease_s):
+            lasts = self._clock.now < until
+            if lasts and leases.renew(self._server, lease, self._lease_s):
                 self._clock.spawn(self._clock.now + self._lease_s / 3, beat)
             elif held[0]:
                 on_lost()

@@ -48,6 +48,8 @@ class Stage:
         self._acting, self._claiming = threading.RLock(), threading.Lock()
         self._holder: str | None = None
         self._seen = 0.0
+        # Grows with each claim and each release, so that one claim is told from the next.
+        self._claims = 0
         self._closed = threading.Event()
         self._actions: Mapping[str, tuple[Switch | None, Callable[[], str]]] = {
             **self.acts.table(),
@@ -131,23 +133,26 @@ class Stage:
                 return False
             self._seen = time.monotonic()
             if self._holder is None:
-                self._holder = session
+                self._holder, self._claims = session, self._claims + 1
                 self.ticker.begin()
                 threading.Thread(
-                    target=self._wait_for_leave, args=(session,), name="stage-door", daemon=True
+                    target=self._wait_for_leave,
+                    args=(self._claims,),
+                    name="stage-door",
+                    daemon=True,
                 ).start()
         return True
 
     def _release(self) -> None:
         with self._claiming:
-            self._holder = None
+            self._holder, self._claims = None, self._claims + 1
 
     def _leave_after_drill(self, session: str) -> None:
         if self._holder == session and not self.acts.busy and self.performance is None:
             self._release()
 
-    def _wait_for_leave(self, session: str) -> None:
-        while self._holder == session and not self._closed.wait(1.0):
+    def _wait_for_leave(self, claim: int) -> None:
+        while self._claims == claim and not self._closed.wait(1.0):
             if time.monotonic() - self._seen > LEFT_ALONE_S:
                 self._say("The stage was left alone.")
                 if self._do("reset"):
