@@ -159,7 +159,8 @@ class Workload:
         steps = begin + np.linspace(0, min(8 * self.burst_s, begin), _FLASH_STEPS + 1)
         edges = np.unique(np.concatenate([[0.0], steps, [self.duration_s]]))
         middle = (edges[:-1] + edges[1:]) / 2
-        extra = np.where(middle > begin, np.exp(-(middle - begin) / self.burst_s), 0.0)
+        since = np.maximum(middle - begin, 0.0)
+        extra = np.where(middle > begin, np.exp(-since / self.burst_s), 0.0)
         return Profile(edges, self.rate * (1 + (self.burst - 1) * extra))
 
     def _bursty(self, rng: np.random.Generator) -> Profile:

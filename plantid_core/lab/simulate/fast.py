@@ -20,6 +20,7 @@ import numpy as np
 
 from plantid_core.errors import PlantIDError
 from plantid_core.lab.record import CALLS, EXPIRIES, REQUESTS, UPSTREAM, Record, table
+from plantid_core.lab.simulate.fast_limits import require_length, require_work
 from plantid_core.lab.workload import SPREADS
 from plantid_core.resilience.strategies import NAMES
 
@@ -33,9 +34,10 @@ if TYPE_CHECKING:
     from plantid_core.lab.workload import Floats, Requests, Workload
 
 MOST_ROWS = 2_000_000
-_MOST_SECONDS = 100_000_000
 _HOW_LONG_S = 60.0
 _SEED_HOW_LONG_S = 35.0
+# As long as a waiter sleeps at most before it looks at the lock, and queues anew.
+_NAP_S = 1.0
 
 
 class UnknownStrategy(PlantIDError):
@@ -58,6 +60,7 @@ class _Model:
     early: bool = False
     jitter: bool = True
     patience_s: float = np.inf
+    nap_s: float = np.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +79,8 @@ def _models() -> dict[str, _Model]:
     return {
         "none": _Model(kernels.ALONE),
         "xfetch": _Model(kernels.ALONE, early=True),
-        "redis-lock": _Model(kernels.LOCKED, patience_s=_HOW_LONG_S),
-        "xfetch+lock": _Model(kernels.LOCKED, early=True, patience_s=_HOW_LONG_S),
+        "redis-lock": _Model(kernels.LOCKED, patience_s=_HOW_LONG_S, nap_s=_NAP_S),
+        "xfetch+lock": _Model(kernels.LOCKED, early=True, patience_s=_HOW_LONG_S, nap_s=_NAP_S),
         "redlock": _Model(kernels.POLLED, patience_s=_HOW_LONG_S),
         "coalesce": _Model(kernels.COALESCED, patience_s=_HOW_LONG_S),
         "lease": _Model(kernels.LEASED, early=True),
@@ -99,7 +102,7 @@ def run(
 ) -> Record:
     """Return one run; ``requests`` replays given ones, in the order of their times.
 
-    Keeps about ``sample`` rows of hits. Raises `UnknownStrategy` and `BadRequests`.
+    Keeps about ``sample`` rows of hits. Raises `UnknownStrategy`, `BadRequests` and `RunTooLarge`.
     """
     out, load = _simulated(
         strategy, workload, seed, _Limits(MOST_ROWS, MOST_ROWS, sample), requests
@@ -114,12 +117,10 @@ def _simulated(
 
     if strategy not in NAMES:
         raise UnknownStrategy(strategy)
-    if workload.duration_s > _MOST_SECONDS:
-        raise PlantIDError(
-            f"a run lasts at most {_MOST_SECONDS:,} s; it is {workload.duration_s:,.0f}."
-        )
+    require_length(max(workload.duration_s, 0.0 if requests is None else requests.duration_s))
     model = _models()[strategy]
     load, share, first = _load(model, workload, seed, requests, limits.hits)
+    require_work(load, share)
     slots = len(share) if model.kind == kernels.COMBINED else 1
     out = _out(slots, load.duration, limits)
     kernels.run(load, out, share, first, _seed(seed, NAMES.index(strategy)))
@@ -159,6 +160,7 @@ def _load(
         beta=float(workload.beta) if model.early else 0.0,
         mean=float(recompute.mean_s), sigma=float(recompute.sigma),
         fail_rate=float(workload.fail_rate), patience=float(model.patience_s),
+        nap=float(model.nap_s),
         keep=min(1.0, sample / max(expected, 1.0)),
     )  # fmt: skip
     return load, share, first
@@ -287,7 +289,7 @@ def curve(
     Columns are those of `Record.summary`; they are:
     strategy, load, expiries, calls_per_expiry, stampede_largest, waiters_per_expiry, wait_p50_s,
     wait_p99_s, wait_p999_s, wait_longest_s, stale_share, failed_share, age_mean_s, wasted_early.
-    Raises `UnknownStrategy`.
+    Raises `UnknownStrategy` and `RunTooLarge`.
     """
     from concurrent.futures import ThreadPoolExecutor
 

@@ -113,6 +113,7 @@ class Load(NamedTuple):
     sigma: float
     fail_rate: float
     patience: float
+    nap: float
     keep: float
 
 
@@ -135,7 +136,7 @@ def lent_load(load: Load) -> Load:
     return Load(
         lent(load.grid), lent(load.times), load.steps, load.replay, load.kind, load.processes,
         load.spread, load.duration, load.ttl, load.soft, load.jitter, load.beta, load.mean,
-        load.sigma, load.fail_rate, load.patience, load.keep,
+        load.sigma, load.fail_rate, load.patience, load.nap, load.keep,
     )  # fmt: skip
 
 

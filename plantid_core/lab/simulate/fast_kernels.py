@@ -111,6 +111,7 @@ def _locked(load: Load, out: Out, key: Key) -> None:
     """One makes it under a lock, the others queue: ``redis-lock``, ``xfetch+lock``, ``seed-lock``.
 
     A release wakes whoever has queued longest, who looks again, and computes if there is no value still.
+    Who sleeps for ``nap`` at most queues anew after each nap.
     """
     since, who, first = [0.0], [0], 1
     t, stored, hard, scale = 0.0, -np.inf, -np.inf, 0.0
@@ -143,6 +144,15 @@ def _locked(load: Load, out: Out, key: Key) -> None:
         credit(out, key, 1, t - came)
         if not failed:
             stored, hard, scale = t, t + _ttl(load), load.beta * (t - began)
+        if failed and load.nap < np.inf:
+            next_one, napped = -1, -1.0
+            for place in range(first, len(since)):
+                nap = (t - since[place]) % load.nap
+                if nap > napped and t - since[place] <= load.patience:
+                    next_one, napped = place, nap
+            if next_one >= 0:
+                since[first], since[next_one] = since[next_one], since[first]
+                who[first], who[next_one] = who[next_one], who[first]
         while first < len(since):
             came, process = since[first], who[first]
             first += 1
