@@ -1,32 +1,29 @@
 """What every drill of a run stands on: a folder, one sandbox, and the way to start processes.
 
-All of it is private to the run and gone with it, also where the run is killed (see `lab.live.guard`).
+All of it is private to the run and gone with it, also where the run is killed (see `supervise.group`).
 """
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import tempfile
 import time
-from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from plantid_core.drill.services import Services
 from plantid_core.errors import ConfigurationError, PlantIDError
 from plantid_core.settings import load_settings
-from plantid_core.supervise.python import module_command, python_path
+from plantid_core.supervise.group import Group
+from plantid_core.supervise.python import module_command
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
     from typing import Self
 
 # So many that no drill but the one of quotas ever uses them up.
 _QUOTA = "10000000"
-_END_S = 10.0
 _SETTLE_S = 1.0
 _REFUSED = (
     "{} is set: drills break services and stores on purpose, and never go near real ones."
@@ -43,14 +40,8 @@ class Rig:
     def __init__(self, weakened: Mapping[str, object] | None = None) -> None:
         models = _refuse_the_real() / "models"
         self.weakened = dict(weakened or {})
-        self.folder = Path(tempfile.mkdtemp(prefix="drill-"))
-        self._processes: list[subprocess.Popen[bytes]] = []
-        self._guard = subprocess.Popen(  # noqa: S603 - our own module
-            module_command("plantid_core.lab.live.guard", str(self.folder)),
-            stdin=subprocess.PIPE,
-            env=_environment(),
-            process_group=0,
-        )
+        self._group = Group("drill")
+        self.folder = self._group.folder
         try:
             if models.is_dir():
                 shutil.copytree(models, self.folder / "models")
@@ -67,19 +58,7 @@ class Rig:
 
     def start(self, command: Sequence[str], *, talks: bool = True) -> subprocess.Popen[bytes]:
         """Start a process that ends with the rig; ``talks`` gives it pipes."""
-        pipe = subprocess.PIPE if talks else subprocess.DEVNULL
-        with (self.folder / "log").open("ab") as log:
-            process = subprocess.Popen(  # noqa: S603 - the drills' own commands
-                command,
-                stdin=pipe,
-                stdout=pipe,
-                stderr=log,
-                cwd=self.folder,
-                env=_environment(),
-                process_group=self._guard.pid,
-            )
-        self._processes.append(process)
-        return process
+        return self._group.start(command, talks=talks, listens=talks)
 
     def services(self) -> Services:
         """Return the services, well and unused.
@@ -97,24 +76,11 @@ class Rig:
 
     def last_words(self) -> str:
         """Return the last line that any process wrote to its standard error."""
-        lines = (self.folder / "log").read_text(errors="replace").split("\n")
-        return next((line.strip()[:300] for line in reversed(lines) if line.strip()), "nothing")
+        return self._group.last_words()
 
     def close(self) -> None:
         """End everything, and remove the folder."""
-        # The guard's own end ends the others: there is one way, and it is tried every time.
-        if self._guard.stdin is not None:
-            self._guard.stdin.close()
-        self._guard.wait(_END_S)
-        for process in self._processes:
-            process.kill()
-            process.wait(_END_S)
-            for pipe in (process.stdin, process.stdout):
-                if pipe is not None:
-                    with suppress(OSError):
-                        pipe.close()
-        # What was still written while the guard removed it.
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._group.close()
 
     def _start_services(self) -> Services:
         options = ("--seed", "7", "--quota", _QUOTA, "--cache-dir", str(self.folder))
@@ -123,14 +89,6 @@ class Rig:
         if not line:
             raise PlantIDError(f"The drills' sandbox did not start: {self.last_words()}")
         return Services(str(json.loads(line)["url"]))
-
-
-def _environment() -> dict[str, str]:
-    """Return this process's environment without any setting of ours."""
-    inherited = {
-        name: value for name, value in os.environ.items() if not name.startswith("PLANTID_")
-    }
-    return {**inherited, "PYTHONPATH": python_path()}
 
 
 def _refuse_the_real() -> Path:

@@ -1,6 +1,6 @@
 """What live runs stand on: a Valkey, a sandbox and client processes, all private, for many runs.
 
-Everything ends with the rig, also where its process is killed (see `guard`).
+Everything ends with the rig, also where its process is killed (see `supervise.group`).
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ import redis
 
 from plantid_core.errors import PlantIDError
 from plantid_core.lab.live import limits
-from plantid_core.lab.live.group import Group
 from plantid_core.lab.live.upstream import Upstream
 from plantid_core.store.embedded import find_binary
+from plantid_core.supervise.group import Group
 from plantid_core.supervise.python import module_command
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class Rig:
         self._runs = 0
         self._taking = threading.Lock()
         self._clients: list[Client] = []
-        self._group = Group()
+        self._group = Group("live")
         self.folder = self._group.folder
         try:
             self.redis_url = f"unix://{self._group.folder / 's'}"
