@@ -8,9 +8,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from contextlib import suppress
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from plantid_core.bench.callers import all_call, callers, together
@@ -165,14 +163,10 @@ def _paced(due: float, pause_s: float, until: float) -> Iterator[float]:
 
 
 def _simulated(tell: Callable[[str], None]) -> list[Row]:
-    simulate = None
-    with suppress(ImportError, AttributeError):
-        simulate = import_module("plantid_core.lab.early_refresh").simulate
-    if simulate is None:
-        tell("the simulation is left out: there is no plantid_core.lab.early_refresh")
-        return []
+    from plantid_core.lab.early_refresh import simulate
+
     tell(f"simulation of {SIMULATED} expiries")
-    found: dict[str, float] = simulate(expiries=SIMULATED)
+    found = simulate(expiries=SIMULATED)
     figures = (
         ("lease", "recomputations an expiry", "calls", "lease_recomputes"),
         ("lease", "waited", "requests", "lease_waited"),

@@ -8,6 +8,7 @@ never run the caller's own script again; on a cluster each worker must have this
 from __future__ import annotations
 
 import itertools
+import math
 import socket
 import time
 from dataclasses import dataclass, fields, replace
@@ -249,15 +250,28 @@ def at(workload: Workload, point: Mapping[str, float]) -> Workload:
     for name in point:
         if name not in AXES:
             raise BadWorkload("an axis", name, f"one of {', '.join(AXES)}")
+    if LOAD in point and "rate" in point:
+        raise BadWorkload("an axis", "load beside rate", "one of the two: the load sets the rate")
+    known = {name: _number(name, value) for name, value in point.items()}
     own: dict[str, object] = {
-        name: int(value) if name in _WHOLE else float(value)
-        for name, value in point.items()
+        name: int(value) if name in _WHOLE else value
+        for name, value in known.items()
         if name not in {LOAD, DELTA}
     }
     if DELTA in point:
-        own["recompute"] = replace(workload.recompute, mean_s=float(point[DELTA]))
+        own["recompute"] = replace(workload.recompute, mean_s=known[DELTA])
     changed: Workload = replace(workload, **own)  # type: ignore[arg-type]  # named in AXES
-    return changed.with_load(float(point[LOAD])) if LOAD in point else changed
+    return changed.with_load(known[LOAD]) if LOAD in point else changed
+
+
+def _number(name: str, value: object) -> float:
+    try:
+        number = float(value)  # type: ignore[arg-type]  # what else it may be is refused
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number) or (name in _WHOLE and number != int(number)):
+        raise BadWorkload(name, value, "a whole number" if name in _WHOLE else "a number")
+    return number
 
 
 def _figures(strategy: str, workload: Workload, seed: int, engine: Engine) -> dict[str, object]:

@@ -157,3 +157,18 @@ def test_a_grid_without_end_is_refused() -> None:
 
     with pytest.raises(sweep.SweepTooLarge, match="1,000,000"):
         sweep.grid(SMALL, ["lease"], {"ttl_s": many, "beta": many}, [1])
+
+
+@pytest.mark.parametrize(
+    ("axis", "value"), [("keys", float("nan")), ("processes", float("inf")), ("keys", 1.5)]
+)
+def test_a_value_that_no_setting_can_have_is_refused_by_name(axis: str, value: float) -> None:
+    """Whole settings take whole numbers, and none takes what is no number."""
+    with pytest.raises(BadWorkload, match=axis):
+        sweep.at(Workload(), {axis: value})
+
+
+def test_a_load_and_a_rate_are_one_too_many() -> None:
+    """The load sets the rate."""
+    with pytest.raises(BadWorkload, match="load beside rate"):
+        sweep.at(Workload(), {"load": 1.0, "rate": 5.0})
