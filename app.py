@@ -5,10 +5,11 @@ from __future__ import annotations
 import streamlit as st
 from streamlit.starlette import App
 
-from plantid_core.web import api, application
+from plantid_core.web import api, application, looks
 
 if __name__ == "__main__" and st.runtime.exists():
     st.set_page_config(page_title="Plant-ID workbench", page_icon=":seedling:", layout="wide")
+    looks.style()
     st.navigation(
         [
             st.Page("pages/identify.py", title="Identify", default=True),

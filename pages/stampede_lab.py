@@ -10,7 +10,8 @@ stampede_panel.style()
 st.title("Stampede lab", anchor=False)
 st.caption(
     "A popular value expires, and everybody who asks for it finds nothing. What each strategy makes of"
-    " that moment, simulated with the strategies' own code, and for real if you like."
+    " that moment: the lanes run the strategies' own code on a virtual clock, the curves a compiled model"
+    " of it. For real, too, if you like."
 )
 left, right = st.columns([1, 2.4], gap="large")
 with left:

@@ -33,6 +33,13 @@ def strategy_title(name: str) -> str:
     return f"{name} (seed, as written)" if name.startswith("seed-") else name
 
 
+def said(name: str, *, first: bool = False) -> str:
+    """Return a strategy as a sentence speaks of it, or as one begins: "none" would deny the rest."""
+    if name == "none":
+        return f"{'An' if first else 'an'} unguarded cache (none)"
+    return strategy_title(name)
+
+
 def percent(score: float) -> str:
     """Return a score as a whole per cent; "< 1 %" below one."""
     return "< 1 %" if score < 0.01 else f"{score * 100:.0f} %"  # noqa: PLR2004 - one per cent

@@ -63,7 +63,8 @@ class Trace:
 def tell(event: str, **fields: object) -> None:
     """Log an event, where this process has set up its logging; a library stays silent.
 
-    Callers see to it that no name, key or content of a file is among the fields.
+    Callers see to it that nothing of a file, neither its name nor its content, and no secret is among the
+    fields. Of a cache's key there is at most the digest.
     """
     _log("info", event, fields)
 

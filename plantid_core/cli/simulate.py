@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import orjson
 import typer
 
+from plantid_core.errors import PlantIDError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -34,7 +36,7 @@ _SHOWN = {
     "stampede_largest": "largest",
     "upstream_mean_per_s": "calls / s",
     "wait_p999_s": "99.9 % wait s",
-    "wait_longest_s": "longest s",
+    "wait_longest_s": "worst s",
     "stale_share": "stale",
     "failed_share": "failed",
 }
@@ -57,7 +59,7 @@ def simulate(  # noqa: PLR0913 - a command's options
         Engine,
         typer.Option(help="faithful runs the real strategies' code; fast is a model of them."),
     ] = "fast",
-    seed: int = 1,
+    seed: Annotated[int, typer.Option(min=0)] = 1,
     rate: Annotated[float | None, typer.Option(help="Requests per second, all keys.")] = None,
     ttl: Annotated[float | None, typer.Option(help="Seconds.")] = None,
     delta: Annotated[float | None, typer.Option(help="Seconds that making a value takes.")] = None,
@@ -96,19 +98,25 @@ def simulate(  # noqa: PLR0913 - a command's options
         raise typer.BadParameter(
             "a trace has its own rate, keys and duration, and is replayed here"
         )
+    if output is not None and not output.parent.is_dir():
+        raise typer.BadParameter(
+            f"{output.parent} is no folder, so {output.name} has no place there"
+        )
+    about: dict[str, object] = {}
     with _progress() as tell:
         if trace is not None:
-            rows, lines = _replayed(scenario, seed, engine, tell, trace)
+            rows, lines, about = _replayed(scenario, seed, engine, tell, trace)
         else:
             rows = scenarios.run(scenario, seed, engine=engine, tell=tell, scheduler=scheduler)
             lines = _environment(scenario, seed, engine) if env else ""
     if output is not None:
-        rows.to_csv(output, index=False)
+        _write(output, rows)
     if as_json:
         found = {"scenario": name, "engine": engine, "seed": seed, "rows": scenarios.plain(rows)}
-        typer.echo(orjson.dumps({**found, **({"environment": lines} if env else {})}))
+        more = ({"trace": about} if about else {}) | ({"environment": lines} if env else {})
+        typer.echo(orjson.dumps(found | more))
     else:
-        _show(scenario, rows)
+        _show(scenario, rows, about)
         typer.echo(lines if env else "", nl=False)
     if not scenarios.checks_hold(rows):
         raise typer.Exit(FAILED)
@@ -145,10 +153,11 @@ def _with_settings(scenario: Scenario, given: dict[str, float]) -> Scenario:
 
 def _replayed(
     scenario: Scenario, seed: int, engine: Engine, tell: Tell, path: Path
-) -> tuple[pd.DataFrame, str]:
+) -> tuple[pd.DataFrame, str, dict[str, object]]:
+    """Return the rows, the settings as lines, and what the trace is; exits with 3 for a bad one."""
     import pandas as pd
 
-    from plantid_core.lab import environment, trace
+    from plantid_core.lab import environment, scenarios, trace
     from plantid_core.lab.sweep import Progress
 
     try:
@@ -160,21 +169,32 @@ def _replayed(
     records = []
     begin = time.monotonic()
     for strategy in scenario.strategies:
-        records.append(trace.replay(requests, strategy, workload, seed, engine=engine))
+        record = trace.replay(requests, strategy, workload, seed, engine=engine)
+        records.append(scenarios.warm(record))
         took = time.monotonic() - begin
         left = took / len(records) * (len(scenario.strategies) - len(records))
         tell(Progress(len(records), len(scenario.strategies), took, left))
     lines = [environment.lines(record.workload, record.strategy, record) for record in records]
-    return pd.concat([record.summary() for record in records], ignore_index=True), "\n".join(lines)
+    rows = pd.concat([record.summary() for record in records], ignore_index=True)
+    return rows, "\n".join(lines), scenarios.plain(trace.describe(requests))[0]
+
+
+def _write(path: Path, rows: pd.DataFrame) -> None:
+    try:
+        path.write_text(rows.to_csv(index=False), encoding="utf-8")
+    except OSError as error:
+        raise PlantIDError(f"{path} could not be written: {error.strerror}.") from error
 
 
 def _environment(scenario: Scenario, seed: int, engine: Engine) -> str:
-    from plantid_core.lab import environment
+    from plantid_core.lab import environment, scenarios
     from plantid_core.lab.simulate import run
 
     workload = scenario.workload
     return "\n".join(
-        environment.lines(workload, strategy, run(strategy, workload, seed, engine=engine))
+        environment.lines(
+            workload, strategy, scenarios.warm(run(strategy, workload, seed, engine=engine))
+        )
         for strategy in scenario.strategies
     )
 
@@ -186,21 +206,26 @@ def _progress() -> Iterator[Tell]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
         task = bar.add_task("", total=None)
         yield lambda done: bar.update(task, completed=done.done, total=done.total)
 
 
-def _show(scenario: Scenario, rows: pd.DataFrame) -> None:
+def _show(scenario: Scenario, rows: pd.DataFrame, about: dict[str, object]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    story = scenario.story
+    title, story = ("Your trace", _told(about)) if about else (scenario.title, scenario.story)
+    if scenario.kind == "traffic":
+        story += " Per expiry: without each key's first, when the cache is empty."
     if scenario.kind == "breaker":
         story += f" Medians of {rows['seed'].nunique()} runs."
         rows = rows.groupby("protection", sort=False).median(numeric_only=True).reset_index()
     columns = _columns(scenario, rows)
-    table = Table(title=scenario.title, caption=story)
+    table = Table(title=title, caption=story)
     for column in columns:
         head = (_SHOWN | _SHOWN_OF_BREAKERS).get(column, column.replace("_", " "))
         word = column in _WORDS
@@ -208,6 +233,21 @@ def _show(scenario: Scenario, rows: pd.DataFrame) -> None:
     for row in rows[columns].itertuples(index=False):
         table.add_row(*(_said(value) for value in row))
     Console().print(table)
+
+
+def _told(about: dict[str, object]) -> str:
+    """Return the sentence of a trace, of its row in `plantid_core.lab.trace.describe`."""
+    steep = about["zipf_s"]
+    zipf = "" if steep is None else f"; Zipf's s is {steep:.3g}"
+    return (
+        f"{about['requests']:,} requests for {_counted(about['keys'], 'key')} in"
+        f" {about['duration_s']:,.4g} s: {about['rate_mean_per_s']:,.3g} a second, at most"
+        f" {about['rate_peak_per_s']:,}. The top key has {about['top_key_share']:.0%} of them{zipf}."
+    )
+
+
+def _counted(count: object, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _columns(scenario: Scenario, rows: pd.DataFrame) -> list[str]:

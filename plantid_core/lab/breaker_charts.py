@@ -25,8 +25,10 @@ STATES = {"closed": "#009E73", "open": "#D55E00", "half-open": "#E69F00"}
 SYMBOLS = {"closed": "●", "open": "✕", "half-open": "◐"}
 # A line that swells: who cannot tell the colours apart can tell these.
 _HEIGHTS = {"closed": 0.4, "half-open": 0.7, "open": 1.0}
-# Both stand out from white and from black.
-_ERRORS, _REFUSED = "#D55E00", "#2F86C8"
+# Both stand out from white and from black, and neither is a state's.
+_ERRORS, _REFUSED = "#B2559B", "#2F86C8"
+# What is drawn of a run before its trouble, and after it.
+_BEFORE_S, _AFTER_S = 20.0, 40.0
 # A span of this share of the whole has room for its word.
 _ROOM = 0.09
 _CLEAR = "rgba(0,0,0,0)"
@@ -77,7 +79,7 @@ def ribbon(
         x=timeline["second"] + 0.5,
         y=timeline["error_rate"],
         width=1,
-        marker={"color": _ERRORS, "opacity": 0.6, "line": {"width": 0}},
+        marker={"color": _ERRORS, "opacity": 0.85, "line": {"width": 0}},
         hovertemplate="%{y:.0%} errors at %{x:.0f} s<extra></extra>",
         row=2,
         col=1,
@@ -93,12 +95,19 @@ def ribbon(
         row=2,
         col=1,
     )
-    for number, (left, right) in enumerate(ill):
-        note = {"annotation_text": "service ill", "annotation_position": "top left"}
+    for left, right in ill:
         figure.add_vrect(
             left, right, fillcolor=NEUTRAL, opacity=0.22, line_width=0, layer="below", row=2, col=1,
-            **(note if number == 0 else {}),
         )  # fmt: skip
+    if ill:  # a word inside would be written over by the next spell, or the curves
+        figure.add_bar(
+            name="service ill",
+            x=[None],
+            y=[None],
+            marker={"color": NEUTRAL, "opacity": 0.4},
+            row=2,
+            col=1,
+        )
     figure.update_xaxes(range=[begin, end], showgrid=False)
     figure.update_xaxes(title="seconds", row=2, col=1)
     figure.update_yaxes(visible=False, fixedrange=True, row=1, col=1)
@@ -117,6 +126,15 @@ def _span(timeline: pd.DataFrame, states: pd.DataFrame) -> tuple[float, float]:
     ends = [float(states["end_s"].max()) if len(states) else 1.0]
     ends += [float(timeline["second"].max()) + 1] if len(timeline) else []
     return 0.0, max(ends)
+
+
+def trouble(run: Run) -> tuple[float, float]:
+    """Return the part of a run worth seeing: from 20 s before its trouble to 40 s after the recovery."""
+    begin, end = _span(run.timeline, run.states)
+    apart = run.states.loc[run.states["state"] != "closed"]
+    first = [run.scenario.begin_s, *apart["begin_s"]]
+    last = [run.scenario.end_s, *apart["end_s"]]
+    return max(begin, min(first) - _BEFORE_S), min(end, max(last) + _AFTER_S)
 
 
 def ribbon_finding(run: Run) -> str:

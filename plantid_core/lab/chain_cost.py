@@ -69,8 +69,10 @@ def refusals(costs: pd.DataFrame) -> pd.DataFrame:
     """Return for each hostile file the gate that refused it, and the median of all its gates' time."""
     hostile = costs[costs["kind"] == "hostile"]
     ended = hostile[~hostile["passed"]].groupby("file", sort=False)["gate"].first()
-    runs = hostile[~hostile["passed"]].groupby("file", sort=False)["gate"].size()
-    whole = hostile.groupby("file", sort=False)["ms"].sum() / runs
+    # Each run of a file begins with the first gate.
+    run = (hostile["gate"] == LAYERS[0]).cumsum()
+    each = hostile.groupby(["file", run], sort=False)["ms"].sum()
+    whole = each.groupby("file", sort=False).median()
     return pd.DataFrame({"gate": ended, "ms": whole}).reset_index()
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
+from plantid_core.palette import percent
+
 if TYPE_CHECKING:
     from plantid_core.lab.record import Record
     from plantid_core.lab.workload import Workload
@@ -50,8 +52,9 @@ def _comments(strategy: str, record: Record | None) -> list[str]:
 
 def _foretold(record: Record) -> list[str]:
     found, load = record.summary().iloc[0], record.workload
+    keys = "1 key" if load.keys == 1 else f"{load.keys:,} keys"
     asked = (
-        f"Foretold for {load.rate:g} requests/s on {load.keys:,} keys, each value made in"
+        f"Foretold for {load.rate:g} requests/s on {keys}, each value made in"
         f" {load.recompute.mean_s:g} s ({record.source}, seed {record.seed}):"
     )
     per_expiry = found["calls_per_expiry"]
@@ -60,6 +63,10 @@ def _foretold(record: Record) -> list[str]:
         asked,
         (
             f"{calls}, {found['upstream_mean_per_s']:.3g} calls/s upstream,"
-            f" longest wait {found['wait_longest_s']:.3g} s, stale {found['stale_share']:.2%}."
+            f" longest wait {found['wait_longest_s']:.3g} s, {_stale(found['stale_share'])}."
         ),
     ]
+
+
+def _stale(share: float) -> str:
+    return f"{percent(share)} of answers stale" if share else "no answer stale"

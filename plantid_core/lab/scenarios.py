@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Literal
+
+import numpy as np
 
 from plantid_core.lab import sweep
 from plantid_core.lab.workload import Recompute, Workload
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from plantid_core.lab.record import Record
     from plantid_core.lab.simulate import Engine
 
     Tell = Callable[[sweep.Progress], None]
@@ -136,7 +140,8 @@ def run(
 ) -> pd.DataFrame:
     """Return the scenario's rows: one a strategy and point of its axes, or a closed form, or a breaker.
 
-    A column ``holds``, where there is one, tells whether the row's check holds. Raises `PlantIDError`.
+    Rows of traffic are of the `warm` record. A column ``holds``, where there is one, tells whether the
+    row's check holds. Raises `PlantIDError`.
     """
     if scenario.kind == "internet":
         return _internet(scenario.strategies, seed, tell)
@@ -146,15 +151,53 @@ def run(
         return theory.confirm(seed)
     if scenario.kind == "breaker":
         return _breaker(scenario.name, seed, tell, scheduler)
-    return sweep.grid(
-        scenario.workload,
-        scenario.strategies,
-        scenario.axes,
-        [seed],
-        engine=engine,
-        tell=tell,
-        scheduler=scheduler,
+    return _traffic(scenario, seed, engine, tell, scheduler)
+
+
+def warm(record: Record) -> Record:
+    """Return the record without the first expiry of each key, which is the empty cache's.
+
+    Its crowd says nothing of a strategy that keeps a value fresh. Calls and waits stay as they were.
+    """
+    return replace(record, expiries=record.expiries[record.expiries.duplicated("key")])
+
+
+def _traffic(
+    scenario: Scenario, seed: int, engine: Engine, tell: Tell | None, scheduler: str | None
+) -> pd.DataFrame:
+    import pandas as pd
+
+    points = [
+        dict(zip(scenario.axes, values, strict=True))
+        for values in itertools.product(*scenario.axes.values())
+    ]
+    jobs = [
+        (point, strategy, sweep.at(scenario.workload, point), seed, engine)
+        for point, strategy in itertools.product(points, scenario.strategies)
+    ]
+    if engine == "faithful":
+        _require_few([workload for _, _, workload, *_ in jobs])
+    return pd.DataFrame(sweep.run(_figures, jobs, tell=tell, scheduler=scheduler))
+
+
+def _require_few(workloads: Sequence[Workload]) -> None:
+    from plantid_core.lab.simulate.faithful import MOST_REQUESTS, TooManyRequests
+
+    # Before they are drawn: that alone would fill the memory.
+    most = max(
+        load.profile(np.random.default_rng(1)).mean() * load.duration_s for load in workloads
     )
+    if most > MOST_REQUESTS:
+        raise TooManyRequests(round(most))
+
+
+def _figures(
+    point: Mapping[str, float], strategy: str, workload: Workload, seed: int, engine: Engine
+) -> dict[str, object]:
+    from plantid_core.lab import simulate
+
+    record = warm(simulate.run(strategy, workload, seed, engine=engine))
+    return {**point, **{str(key): value for key, value in record.summary().iloc[0].items()}}
 
 
 def checks_hold(rows: pd.DataFrame) -> bool:

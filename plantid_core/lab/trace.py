@@ -1,72 +1,64 @@
 """An engineer's own trace: read, described, and replayed through any strategy.
 
-Two forms are read, each also compressed by gzip. A *table* (CSV) with the columns ``time`` and ``key``;
-where the first line names no such columns, the first two are taken. ``time`` is in seconds (of any
+Two forms are read, each also compressed by gzip. A *table* (CSV) with the columns ``time`` and ``key``; where
+the first line holds a time already, the first two columns are taken. ``time`` is in seconds (of any
 beginning, also since 1970) or ISO 8601; the rows may come in any order. A *log* of JSON lines as this
 app writes with ``PLANTID_LOG_FORMAT=json``: its lines of the event `EVENT` count, all others are passed
-over. No key is kept: each becomes a number, the most popular 0.
+over, and so are those of providers on this machine, which cost no service a call. No key is kept: each
+becomes a number, the most popular 0.
 """
 
 from __future__ import annotations
 
 import gzip
 import io
+import itertools
 import math
 import zlib
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import numpy as np
-import orjson
 import pandas as pd
 
-from plantid_core.errors import PlantIDError
+from plantid_core.lab import trace_lines
+from plantid_core.lab.simulate.fast_limits import MOST_SECONDS
+from plantid_core.lab.trace_lines import EVENT, SHOWN, TraceRefused
 from plantid_core.lab.workload import MOST_KEYS, Requests
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy.typing as npt
+
     from plantid_core.lab.record import Record
     from plantid_core.lab.simulate import Engine
-    from plantid_core.lab.workload import Workload
+    from plantid_core.lab.trace_lines import Row
+    from plantid_core.lab.workload import Floats, Workload
 
-MOST_ROWS = 5_000_000
+    Hashes = npt.NDArray[np.uint64]
+
+__all__ = ["EVENT", "TraceRefused", "describe", "read", "replay", "settings"]
+
+# A replay of so many, none of them a hit, takes some 700 MB; of ordinary traffic some 500.
+MOST_ROWS = 2_000_000
 MOST_BYTES = 200_000_000
-EVENT = "identify.asked"
 
-_TIME, _KEY, _LOGGED = "time", "key", "timestamp"
 _GZIP = b"\x1f\x8b"
 # Beyond the year 5138: such a number counts milliseconds.
 _LATEST_S = 1e11
+# What nanoseconds in 64 bits can tell.
+_YEARS = 1678, 2261
 _STEEPEST = 10.0
-_SHOWN = 60
-
-
-class TraceRefused(PlantIDError):
-    """A trace that cannot be used: ``line`` (from 1; None: all of it), ``value`` and ``limit``."""
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        line: int | None = None,
-        value: object = None,
-        limit: object = None,
-    ) -> None:
-        where = "The trace cannot be used" if line is None else f"Line {line:,} of the trace"
-        super().__init__(f"{where}: {message}")
-        self.line, self.value, self.limit = line, value, limit
+# So many rows are text at a time.
+_PART = 20_000
 
 
 def read(source: str | Path | bytes) -> Requests:
     """Return the requests of a trace, from its file or its bytes; raises `TraceRefused`."""
     data = _plain(source if isinstance(source, bytes) else _bytes_of(Path(source)))
-    if data.lstrip()[:1] == b"{":
-        times, keys, lines = _log(data)
-    else:
-        times, keys, lines = _table(data)
-    if keys.empty:
-        raise TraceRefused("it holds no request. Each needs a line with a time and a key.", value=0)
-    return _requests(_seconds(times, lines), keys, lines)
+    return _requests(trace_lines.rows(data, _is_time))
 
 
 def describe(requests: Requests) -> pd.DataFrame:
@@ -102,7 +94,8 @@ def replay(
     """Return what a strategy makes of these very requests.
 
     Of ``workload`` the cache's side counts (TTLs, jitter, β, lease, recompute, processes); its rate,
-    duration and keys become the trace's. Raises `TraceRefused` for a trace without a duration.
+    duration and keys become the trace's. Raises `TraceRefused` for a trace without a duration, or of more
+    than `MOST_SECONDS`.
     """
     from plantid_core.lab import simulate
 
@@ -116,6 +109,13 @@ def settings(requests: Requests, workload: Workload) -> Workload:
     found = describe(requests).iloc[0]
     if not found["duration_s"] > 0:
         raise TraceRefused("all its requests are of one moment; a replay needs time to pass.")
+    if found["duration_s"] > MOST_SECONDS:
+        raise TraceRefused(
+            f"it lasts {found['duration_s']:,.0f} s, and a replay at most {MOST_SECONDS:,} s. Give a part"
+            " of it.",
+            value=float(found["duration_s"]),
+            limit=MOST_SECONDS,
+        )
     steepness = found["zipf_s"]
     return replace(
         workload,
@@ -151,118 +151,41 @@ def _plain(data: bytes) -> bytes:
     return data
 
 
-Columns = tuple["pd.Series[str]", "pd.Series[str]", "np.ndarray[tuple[int], np.dtype[np.int64]]"]
-
-
-def _table(data: bytes) -> Columns:
-    columns, header = _columns(data)
-    try:
-        rows = pd.read_csv(
-            io.BytesIO(data),
-            header=None,
-            skiprows=int(header),
-            usecols=columns,
-            dtype=str,
-            nrows=MOST_ROWS + 1,
-            skip_blank_lines=False,
-            keep_default_na=False,
-            encoding="utf-8-sig",
-        )
-    except pd.errors.EmptyDataError:
-        _no_request()
-    except UnicodeDecodeError as error:
-        raise TraceRefused("it is not UTF-8 text. Save it as CSV in UTF-8.") from error
-    except (pd.errors.ParserError, ValueError) as error:
-        raise TraceRefused(f"it is no table of two columns ({_short(error)}).") from error
-    times, keys = rows[columns[0]].fillna("").str.strip(), rows[columns[1]].fillna("")
-    lines = np.arange(1, len(rows) + 1) + int(header)
-    some = ((times != "") | (keys != "")).to_numpy()
-    return _bounded(times[some], keys[some], lines[some])
-
-
-def _columns(data: bytes) -> tuple[list[int], bool]:
-    """Return which columns hold time and key, and whether the first line names them."""
-    first = data.split(b"\n", 1)[0].decode("utf-8-sig", "replace")
-    fields = [field.strip().strip('"').lower() for field in first.split(",")]
-    if _TIME in fields and _KEY in fields:
-        return [fields.index(_TIME), fields.index(_KEY)], True
-    if len(fields) < 2:  # noqa: PLR2004 - a time and a key
-        raise TraceRefused(
-            "it needs two columns, time and key, with a comma between.",
-            line=1,
-            value=first[:_SHOWN],
-        )
-    return [0, 1], bool(_as_seconds(pd.Series([fields[0]])).isna().iloc[0])
-
-
-def _log(data: bytes) -> Columns:
-    times, keys, lines = list[str](), list[str](), list[int]()
-    mark = f'"{EVENT}"'.encode()
-    for number, line in enumerate(data.splitlines(), start=1):
-        if mark not in line:
-            continue
-        try:
-            entry = orjson.loads(line)
-            time, key = str(entry[_LOGGED]), str(entry[_KEY])
-        except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+def _requests(rows: Iterator[Row]) -> Requests:
+    seconds: list[Floats] = []
+    hashes: list[Hashes] = []
+    dates, count = None, 0
+    while part := list(itertools.islice(rows, _PART)):
+        count += len(part)
+        if count > MOST_ROWS:
             raise TraceRefused(
-                f"an entry of {EVENT} needs {_LOGGED} and {_KEY}, as JSON.",
-                line=number,
-                value=line[:_SHOWN].decode("utf-8", "replace"),
-            ) from error
-        times.append(time)
-        keys.append(key)
-        lines.append(number)
-        if len(times) > MOST_ROWS:
-            break
-    return _bounded(
-        pd.Series(times, dtype=str), pd.Series(keys, dtype=str), np.array(lines, dtype=np.int64)
-    )
-
-
-def _bounded(times: pd.Series[str], keys: pd.Series[str], lines: np.ndarray) -> Columns:
-    if len(times) > MOST_ROWS:
+                f"it has more than {MOST_ROWS:,} requests. Give a part of it.",
+                value=count,
+                limit=MOST_ROWS,
+            )
+        if dates is None:
+            dates = _is_date(part[0][1])
+        seconds.append(_seconds(part, dates=dates))
+        hashes.append(_hashes(part))
+    if not count:
         raise TraceRefused(
-            f"it has more than {MOST_ROWS:,} requests. Give a part of it.",
-            value=len(times),
-            limit=MOST_ROWS,
+            "it holds no request. Each needs a line with a time and a key; a log, entries of"
+            f" {EVENT} for a service.",
+            value=0,
         )
-    return times, keys, lines
+    return _ordered(np.concatenate(seconds), np.concatenate(hashes))
 
 
-def _as_seconds(times: pd.Series[str]) -> pd.Series[float]:
-    """Return seconds, NaN for what is no time; the first tells whether they are numbers or dates."""
-    numbers = pd.to_numeric(times, errors="coerce")
-    if len(times) and np.isnan(numbers.iloc[0]):
-        dates = pd.to_datetime(times, errors="coerce", utc=True, format="ISO8601")
-        since = (dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)
-        return since.astype("float64")
-    return numbers.astype("float64")
+def _hashes(part: list[Row]) -> Hashes:
+    for line, _, key in part:
+        if not key:
+            raise TraceRefused("it has no key.", line=line, value="")
+    # 64 bits a key: of a million keys, two are taken for one with a chance of 3 in 10⁸.
+    return pd.util.hash_array(np.array([key for *_, key in part], dtype=object), categorize=False)
 
 
-def _seconds(times: pd.Series[str], lines: np.ndarray) -> np.ndarray:
-    seconds = _as_seconds(times).to_numpy()
-    if len(bad := np.flatnonzero(~np.isfinite(seconds))):
-        said = times.iloc[bad[0]][:_SHOWN]
-        raise TraceRefused(
-            f"{said!r} is no time. Use seconds throughout, or ISO 8601 throughout.",
-            line=int(lines[bad[0]]),
-            value=said,
-        )
-    if len(bad := np.flatnonzero(np.abs(seconds) > _LATEST_S)):
-        raise TraceRefused(
-            "its time is too large for seconds. Divide milliseconds by 1,000.",
-            line=int(lines[bad[0]]),
-            value=float(seconds[bad[0]]),
-            limit=_LATEST_S,
-        )
-    return seconds
-
-
-def _requests(seconds: np.ndarray, keys: pd.Series[str], lines: np.ndarray) -> Requests:
-    if len(bad := np.flatnonzero((keys == "").to_numpy())):
-        raise TraceRefused("it has no key.", line=int(lines[bad[0]]), value="")
-    codes, known = pd.factorize(keys)
+def _ordered(seconds: Floats, hashes: Hashes) -> Requests:
+    codes, known = pd.factorize(hashes)
     if len(known) > MOST_KEYS:
         raise TraceRefused(
             f"it has more than {MOST_KEYS:,} keys.", value=len(known), limit=MOST_KEYS
@@ -273,6 +196,45 @@ def _requests(seconds: np.ndarray, keys: pd.Series[str], lines: np.ndarray) -> R
     rank[np.argsort(-counts, kind="stable")] = np.arange(len(known))
     order = np.argsort(seconds, kind="stable")
     return Requests(seconds[order] - seconds[order[0]], rank[codes[order]])
+
+
+def _is_date(time: str) -> bool:
+    return bool(np.isnan(_as_seconds([time], dates=False)[0]))
+
+
+def _is_time(said: str) -> bool:
+    return bool(np.isfinite(_as_seconds([said], dates=_is_date(said))[0]))
+
+
+def _as_seconds(times: list[str], *, dates: bool) -> Floats:
+    """Return seconds, NaN for what is no time, or no date from 1678 to 2261."""
+    said = pd.Series(times, dtype=object)
+    if not dates:
+        return pd.to_numeric(said, errors="coerce").to_numpy(np.float64)
+    found = pd.to_datetime(said, errors="coerce", utc=True, format="ISO8601")
+    found = found.where(found.dt.year.between(*_YEARS))
+    micros = found.dt.as_unit("us").astype("int64").to_numpy()
+    return np.where(found.isna(), np.nan, micros / 1e6)
+
+
+def _seconds(part: list[Row], *, dates: bool) -> Floats:
+    seconds = _as_seconds([time for _, time, _ in part], dates=dates)
+    if len(bad := np.flatnonzero(~np.isfinite(seconds))):
+        line, time, _ = part[bad[0]]
+        said = time[:SHOWN]
+        raise TraceRefused(
+            f"{said!r} is no time. Use seconds throughout, or ISO 8601 throughout.",
+            line=line,
+            value=said,
+        )
+    if len(bad := np.flatnonzero(np.abs(seconds) > _LATEST_S)):
+        raise TraceRefused(
+            "its time is too large for seconds. Divide milliseconds by 1,000.",
+            line=part[bad[0]][0],
+            value=float(seconds[bad[0]]),
+            limit=_LATEST_S,
+        )
+    return seconds
 
 
 def _zipf(counts: np.ndarray) -> float:
@@ -288,11 +250,3 @@ def _zipf(counts: np.ndarray) -> float:
         return steepness * seen + total * float(np.log(np.exp(-steepness * ranks).sum()))
 
     return float(minimize_scalar(unlikely, bounds=(0.0, _STEEPEST), method="bounded").x)
-
-
-def _no_request() -> NoReturn:
-    raise TraceRefused("it holds no request. Each needs a line with a time and a key.", value=0)
-
-
-def _short(error: Exception) -> str:
-    return str(error).splitlines()[0][:120]

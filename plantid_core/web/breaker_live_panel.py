@@ -9,7 +9,7 @@ import streamlit as st
 
 from plantid_core.lab import breaker_charts
 from plantid_core.lab.breaker_live import LONGEST_S, RATE, Faults, Live, Press, TooManyLive
-from plantid_core.web import breaker_panel
+from plantid_core.web import breaker_panel, real_runs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +23,10 @@ _SHOWN_ENTRIES = 12
 
 def show(models: Path | None) -> None:
     """Draw the tab; ``models`` is where the sandbox's models may have been built."""
+    refusal = real_runs.refusal()
+    if refusal is not None:
+        st.info(refusal, icon=":material/lock:")
+        return
     left, right = st.columns([1, 2], gap="large")
     with left:
         live = _current()
@@ -102,7 +106,7 @@ def _faults() -> Faults:
 
 
 def _hands(live: Live | None) -> None:
-    able = live is not None and live.phase == "running"
+    able = live is not None and live.running
     with st.container(border=True):
         st.markdown("**By hand**")
         with st.container(horizontal=True):

@@ -9,11 +9,14 @@ import streamlit as st
 
 from plantid_core.lab import breaker_charts, breaker_sim, breaker_sweep_charts
 from plantid_core.lab.breaker_sim import AXES, CONTESTANTS, OUTCOMES, SCENARIOS
-from plantid_core.web import breaker_panel
+from plantid_core.web import breaker_panel, links
 from plantid_core.web.breaker_sweep_job import SweepBusy, SweepJob
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     import pandas as pd
+    from streamlit.delta_generator import DeltaGenerator
 
     from plantid_core.lab.breaker_sim import Outcome, Protection, Run, Scenario
 
@@ -39,6 +42,13 @@ def _compared(protection: Protection, scenario: Scenario, seed: int) -> pd.DataF
 
 def show() -> None:
     """Draw the tab."""
+    axes = {name: _axis(name) for name in AXES}
+    links.by_name(
+        scenario={name: scenario.title for name, scenario in SCENARIOS.items()},
+        across=axes,
+        up=axes,
+        figure={name: _figure(name) for name in OUTCOMES},
+    )
     left, right = st.columns([1, 2], gap="large")
     with left:
         scenario, seed, shown = _scene()
@@ -53,7 +63,12 @@ def show() -> None:
             )
             return
         _one(CONTESTANTS.get(shown, protection), scenario, seed)
-        one, many = st.tabs(["Beside others", "Sweep two settings"])
+        one, many = st.tabs(
+            ["Beside others", "Sweep two settings"],
+            key="view",
+            on_change="rerun",
+            bind="query-params",
+        )
         with one:
             _others(protection, scenario, seed)
         with many:
@@ -86,7 +101,9 @@ def _one(protection: Protection, scenario: Scenario, seed: int) -> None:
     run = _run(protection, scenario, seed)
     sentence = breaker_charts.ribbon_finding(run)
     spells = [(ill.begin_s, ill.end_s) for ill in run.scenario.spells]
-    figure = breaker_charts.ribbon(run.timeline, run.states, spells)
+    figure = breaker_charts.ribbon(
+        run.timeline, run.states, spells, span_s=breaker_charts.trouble(run)
+    )
     breaker_panel.chart(figure, sentence, "simulated-ribbon")
     breaker_panel.finding(sentence)
     breaker_panel.downloads("run", run.timeline, figure)
@@ -126,13 +143,9 @@ def _others(protection: Protection, scenario: Scenario, seed: int) -> None:
 
 def _sweep(protection: Protection, scenario: Scenario) -> None:
     left, right = st.columns(2)
-    across = left.selectbox(
-        "Across", list(AXES), 1, format_func=_axis, key="across", bind="query-params"
-    )
-    up = right.selectbox("Up", list(AXES), 0, format_func=_axis, key="up", bind="query-params")
-    outcome = left.selectbox(
-        "Figure", list(OUTCOMES), 3, format_func=_figure, key="figure", bind="query-params"
-    )
+    across = _named(left, "Across", _from("reset_timeout", AXES), _axis)
+    up = _named(right, "Up", _from("fail_max", AXES), _axis)
+    outcome = _named(left, "Figure", _from("time_to_recover_s", OUTCOMES), _figure)
     seeds = right.slider(
         "Runs a point",
         1,
@@ -161,6 +174,16 @@ def _sweep(protection: Protection, scenario: Scenario) -> None:
         st.caption("A map of the two settings will be here; its runs use every core.")
         return
     _map(job, protection, scenario, (across, up, outcome))
+
+
+def _from(first: str, names: Iterable[str]) -> list[str]:
+    return [first, *(name for name in names if name != first)]
+
+
+def _named(place: DeltaGenerator, label: str, names: list[str], words: Callable[[str], str]) -> str:
+    return str(
+        place.selectbox(label, names, format_func=words, key=label.lower(), bind="query-params")
+    )
 
 
 def _progress(job: SweepJob) -> None:

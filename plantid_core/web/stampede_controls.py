@@ -9,8 +9,8 @@ from typing import Final
 import streamlit as st
 
 from plantid_core.lab.workload import ARRIVALS, SPREADS, Arrivals, Recompute, Spread, Workload
-from plantid_core.palette import strategy_title
 from plantid_core.resilience import NAMES
+from plantid_core.web import links
 
 SHOWN_AT_FIRST: Final = ("none", "redis-lock", "xfetch", "lease")
 # More lanes than these are no picture, and take longer than a second.
@@ -79,18 +79,18 @@ class Choice:
 
 def choose() -> Choice:
     """Draw the widgets, and return what they say."""
+    links.by_name(arrivals=_ARRIVAL_WORDS)
     strategies = st.multiselect(
         "Strategies",
         NAMES,
         default=SHOWN_AT_FIRST,
-        format_func=strategy_title,
         max_selections=MOST_LANES,
         placeholder="Choose up to six",
         key="strategy",
         wrap=True,
         bind="query-params",
-        help="The ones marked *seed, as written* are a well-known write-up's snippets, with only what"
-        " raises at once mended.",
+        help="*none*: no protection at all. Those that begin with *seed-* are a well-known write-up's"
+        " snippets as written, with only what raises at once mended.",
     )
     rate = _slider("rate", "Requests a second", 1, 200, 40, help="Over all keys and processes: λ.")
     delta = _slider(

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 Readiness = Literal["compiling", "ready", "failed"]
 _KEPT: Final = 200
 _EXPIRIES: Final = 300
+# Beyond so many keys a point takes fewer of the most asked key's expiries: the other keys have theirs.
+_KEYS_AT_ONCE: Final = 60
+_FEWEST_EXPIRIES: Final = 30
 _POINTS: Final = 12
 # What the distribution and the trade-off are made of is no longer than this many requests.
 _MOST_REQUESTS: Final = 2_000_000
@@ -94,7 +97,9 @@ def curve(strategies: tuple[str, ...], workload: Workload, seed: int) -> pd.Data
 
     top = max(100.0, 2 * workload.load)
     loads = np.geomspace(min(0.1, workload.load / 2), top, _POINTS).tolist()
-    return fast.curve(strategies, workload, loads, seed, _EXPIRIES)
+    share = min(1.0, _KEYS_AT_ONCE / workload.keys)
+    expiries = max(_FEWEST_EXPIRIES, round(_EXPIRIES * share))
+    return fast.curve(strategies, workload, loads, seed, expiries)
 
 
 def run(choice: Choice, strategy: str) -> Record:
@@ -102,6 +107,11 @@ def run(choice: Choice, strategy: str) -> Record:
     work = choice.workload
     short = replace(work, duration_s=min(work.duration_s, _MOST_REQUESTS / work.rate))
     return _run(strategy, short, choice.seed)
+
+
+def many(choice: Choice) -> list[Record]:
+    """Return such a run of every chosen strategy; raises `PlantIDError`."""
+    return [run(choice, strategy) for strategy in choice.strategies]
 
 
 @st.cache_data(max_entries=_KEPT, show_spinner=False)

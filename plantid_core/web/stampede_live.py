@@ -22,6 +22,8 @@ _TTL_DELTAS: Final = 8
 _EXPIRIES: Final = 4
 _LONGEST_S: Final = 12.0
 _PROCESSES: Final = 4
+# A closed tab's run ends after that: nobody would see it, and others wait for their turn.
+UNSEEN_S: Final = 30.0
 _STARTING: Final = "Starting a Valkey, a service and the client processes …"
 _ONE_AT_A_TIME = threading.Lock()
 
@@ -51,7 +53,10 @@ class Progress:
 
 
 class LiveRuns:
-    """One press of the button: a run a strategy, one after the other, in a thread of its own."""
+    """One press of the button: a run a strategy, one after the other, in a thread of its own.
+
+    It stops when nobody has `seen` it for `UNSEEN_S` seconds.
+    """
 
     def __init__(self, choice: Choice) -> None:
         self.choice = choice
@@ -60,6 +65,7 @@ class LiveRuns:
         self.error = ""
         self._at = (0.0, 0, "")
         self._stop = threading.Event()
+        self._seen = time.monotonic()
         self._thread = threading.Thread(target=self._run, daemon=True, name="stampede-live")
 
     @property
@@ -79,6 +85,10 @@ class LiveRuns:
     def stopped(self) -> bool:
         """Return whether somebody stopped it."""
         return self._stop.is_set()
+
+    def seen(self) -> None:
+        """Tell that somebody still waits for it."""
+        self._seen = time.monotonic()
 
     def stop(self) -> None:
         """End soon; what has landed stays."""
@@ -113,13 +123,18 @@ class LiveRuns:
         strategies = self.choice.strategies
         with live.Rig(processes=self.workload.processes) as rig:
             for number, strategy in enumerate(strategies):
-                if self.stopped:
+                if self._over():
                     return
                 self._at = (time.monotonic(), number, f"Asking through {strategy} …")
                 work = bounded(self.choice.of(strategy))
-                run = live.run(strategy, work, self.choice.seed, rig=rig, stop=self._stop.is_set)
+                run = live.run(strategy, work, self.choice.seed, rig=rig, stop=self._over)
                 if not self.stopped:
                     self.landed[strategy] = run
+
+    def _over(self) -> bool:
+        if time.monotonic() - self._seen > UNSEEN_S:
+            self._stop.set()
+        return self.stopped
 
 
 def begin(choice: Choice) -> LiveRuns | None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
+from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING, Final
 
@@ -13,10 +12,11 @@ import streamlit as st
 from plantid_core.errors import PlantIDError
 from plantid_core.lab.charts import ChartNotExported, curve, lane, png, trade_off, waits, waterfall
 from plantid_core.palette import duration, strategy_title
-from plantid_core.web import stampede_engine, stampede_live
+from plantid_core.web import real_runs, stampede_engine, stampede_live
+from plantid_core.web.stampede_data import Shown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import plotly.graph_objects as go
 
@@ -59,8 +59,10 @@ def show(choice: Choice) -> None:
     for caveat in choice.caveats():
         st.caption(caveat)
     _live_controls(choice)
-    figures = _below(choice, runs)
-    _take_along(choice, (figure, records), figures)
+    shown = Shown(records, live, live=_landed(runs, choice))
+    rows, chart = _below(choice, shown)
+    shown = replace(shown, curve=rows)
+    _take_along(choice, shown, {"lanes": figure} | chart)
 
 
 def _chart(figure: go.Figure, finding: str, key: str) -> None:
@@ -69,24 +71,24 @@ def _chart(figure: go.Figure, finding: str, key: str) -> None:
     st.plotly_chart(figure, width="stretch", alt=finding, key=key, config=_PLOT)
 
 
-def _below(choice: Choice, runs: stampede_live.LiveRuns | None) -> pd.DataFrame | None:
-    """Draw what the fast engine makes, once it is there; return the curve's rows."""
+def _below(choice: Choice, shown: Shown) -> tuple[pd.DataFrame | None, dict[str, go.Figure]]:
+    """Draw what the fast engine makes, once it is there; return the curve's rows and the open chart."""
     ready = stampede_engine.readiness(_PATIENCE_S)
     if ready == "compiling":
         _compiling()
-        return None
+        return None, {}
     if ready == "failed":
         st.warning(
             "The fast engine could not be compiled on this machine, so there are no curves; the lanes"
             " above are complete. What went wrong has been logged.",
             icon=":material/warning:",
         )
-        return None
+        return None, {}
     try:
-        return _curves(choice, runs)
+        return _curves(choice, shown.live)
     except PlantIDError as error:
         st.error(f"{error} Change a setting on the left.", icon=":material/error:")
-        return None
+        return None, {}
 
 
 @st.fragment(run_every=_TICK_S)
@@ -102,34 +104,38 @@ def _compiling() -> None:
         st.rerun()
 
 
-def _curves(choice: Choice, runs: stampede_live.LiveRuns | None) -> pd.DataFrame:
-    landed = [run.record for run in runs.landed.values()] if runs else []
-    landed = [record for record in landed if record.strategy in choice.strategies]
+def _curves(choice: Choice, landed: Sequence[Record]) -> tuple[pd.DataFrame, dict[str, go.Figure]]:
     real = pd.concat([record.summary() for record in landed]) if landed else None
-    size, waiting, trade = st.tabs(_TABS, key="view", bind="query-params", on_change="rerun")
-    rows = stampede_engine.curve(choice.strategies, choice.workload, choice.seed)
-    with size:
-        said = curve.finding(rows, real)
+    tabs = st.tabs(_TABS, key="view", bind="query-params", on_change="rerun")
+    place = next((place for place, tab in enumerate(tabs) if tab.open), 0)
+    name = _TABS[place]
+    with st.spinner("Simulating many expiries …", show_time=True):
+        rows = stampede_engine.curve(choice.strategies, choice.workload, choice.seed)
+        many = stampede_engine.many(choice) if name != "Stampede size" else []
+    more = ""
+    if name == "Waiting":
+        figure, said = waits.figure(many, landed), waits.finding(many)
+    elif name == "Trade-off":
+        figures = pd.concat([record.summary() for record in many], ignore_index=True)
+        figure, said = trade_off.figure(figures, real), trade_off.finding(figures)
+        more = " The larger a point, the more answers were stale."
+    else:
         load, beta = choice.workload.load, choice.workload.beta
-        _chart(curve.figure(rows, real, load=load, beta=beta), said, "curve")
-        st.caption(said)
-    if waiting.open or trade.open:
-        many = [stampede_engine.run(choice, strategy) for strategy in choice.strategies]
-        with waiting:
-            said = waits.finding(many)
-            _chart(waits.figure(many, landed), said, "waits")
-            st.caption(said)
-        with trade:
-            figures = pd.concat([record.summary() for record in many], ignore_index=True)
-            said = trade_off.finding(figures)
-            _chart(trade_off.figure(figures, real), said, "trade")
-            st.caption(f"{said} The larger a point, the more answers were stale.")
-    return rows
+        figure, said = curve.figure(rows, real, load=load, beta=beta), curve.finding(rows, real)
+    with tabs[place]:
+        _chart(figure, said, name)
+        st.caption(said + more)
+    return rows, {name.lower(): figure}
 
 
 def _runs_of(choice: Choice) -> stampede_live.LiveRuns | None:
     runs = st.session_state.get(_LIVE)
     return runs if isinstance(runs, stampede_live.LiveRuns) and runs.fits(choice) else None
+
+
+def _landed(runs: stampede_live.LiveRuns | None, choice: Choice) -> list[Record]:
+    landed = [] if runs is None else [run.record for run in runs.landed.values()]
+    return [record for record in landed if record.strategy in choice.strategies]
 
 
 def _live_windows(runs: stampede_live.LiveRuns | None, choice: Choice) -> list[Record]:
@@ -141,6 +147,10 @@ def _live_windows(runs: stampede_live.LiveRuns | None, choice: Choice) -> list[R
 
 
 def _live_controls(choice: Choice) -> None:
+    refusal = real_runs.refusal()
+    if refusal is not None:
+        st.caption(refusal)
+        return
     runs = st.session_state.get(_LIVE)
     if isinstance(runs, stampede_live.LiveRuns) and runs.running:
         st.fragment(_live_progress, run_every=_TICK_S)(runs, len(runs.landed))
@@ -176,6 +186,7 @@ def _live_terms(choice: Choice) -> str:
 
 
 def _live_progress(runs: stampede_live.LiveRuns, landed: int) -> None:
+    runs.seen()
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Stop the run", icon=":material/stop:", disabled=runs.stopped):
             runs.stop()
@@ -206,40 +217,37 @@ def _lateness(runs: stampede_live.LiveRuns) -> str:
     )
 
 
-def _take_along(
-    choice: Choice, lanes: tuple[go.Figure, Sequence[Record]], curve_rows: pd.DataFrame | None
-) -> None:
-    figure, records = lanes
+def _take_along(choice: Choice, shown: Shown, charts: Mapping[str, go.Figure]) -> None:
+    foretold = shown.curve is not None
+
+    def data() -> bytes:
+        many = stampede_engine.many(choice) if foretold else []
+        return replace(shown, many=many).zipped()
+
     with st.container(horizontal=True):
         st.download_button(
-            "Download data (CSV)", tables(records, curve_rows), "stampede.zip", "application/zip"
+            "Download data (CSVs, zipped)",
+            data,
+            "stampede.zip",
+            "application/zip",
+            on_click="ignore",
         )
-        if st.button("Make a picture (PNG)"):
-            _picture(figure)
+        asked = [name for name in charts if st.button(f"Make a picture (PNG): {name}")]
+        for name in asked:
+            _picture(charts[name], name)
     with st.expander("Take these settings with you", icon=":material/content_copy:"):
-        _environment(choice, foretold=curve_rows is not None)
+        _environment(choice, foretold=foretold)
 
 
-def tables(records: Sequence[Record], curve_rows: pd.DataFrame | None) -> bytes:
-    """Return a ZIP of CSV files: the lanes' tables with a column for the strategy, and the curve."""
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in ("requests", "calls", "expiries"):
-            tables = [getattr(record, name).assign(strategy=record.strategy) for record in records]
-            archive.writestr(f"{name}.csv", pd.concat(tables).to_csv(index=False))
-        if curve_rows is not None:
-            archive.writestr("curve.csv", curve_rows.to_csv(index=False))
-    return packed.getvalue()
-
-
-def _picture(figure: go.Figure) -> None:
+def _picture(figure: go.Figure, name: str) -> None:
     try:
         with st.spinner("Drawing …"):
             made = png(figure, _PNG_PX)
     except ChartNotExported as error:
         st.error(str(error), icon=":material/error:")
         return
-    st.download_button("Download picture", made, "stampede.png", "image/png", type="primary")
+    file = f"stampede-{name.replace(' ', '-')}.png"
+    st.download_button("Download picture", made, file, "image/png", type="primary")
 
 
 def _environment(choice: Choice, *, foretold: bool) -> None:

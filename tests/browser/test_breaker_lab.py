@@ -26,11 +26,15 @@ def press(page: Page, name: str) -> None:
 def test_a_failing_service_opens_the_breaker_and_a_hand_closes_it(
     browser: Browser, app_url: str
 ) -> None:
-    """Start, fail every call, see it open, hold it closed, stop: and what happened is told."""
+    """Hold it open at once, fail every call, see it open, hold it closed, stop: and all that is told."""
     page = browser.new_page(viewport={"width": 1280, "height": 1100})
     page.goto(f"{app_url}/breaker_lab")
     state = page.locator(".pid-state")
     press(page, "Start")
+    press(page, "Force open")
+    expect(state).to_contain_text("open", timeout=30_000)
+    expect(page.get_by_text("held by hand")).to_be_visible()
+    press(page, "Release")
     expect(state).to_contain_text("closed", timeout=30_000)
 
     slider = page.get_by_role("slider", name="Error rate, %")
@@ -61,6 +65,27 @@ def test_a_link_restores_the_simulation(browser: Browser, app_url: str) -> None:
     assert page.get_by_role("spinbutton", name="Window, s").input_value() == "10"
     page.get_by_text("Take these settings with you").click()
     expect(page.get_by_text("PLANTID_BREAKER_FAIL_MAX=7")).to_be_visible()
+    page.close()
+
+
+def test_plain_names_in_a_link_choose_a_sweep(browser: Browser, app_url: str) -> None:
+    """Written by hand, with the settings' own names; the address that comes of it restores the same."""
+    page = browser.new_page(viewport={"width": 1280, "height": 1100})
+    page.goto(
+        f"{app_url}/breaker_lab?tab=Simulate&view=Sweep+two+settings&scenario=flapping&across=slow_rate"
+        "&figure=availability"
+    )
+
+    for address in ("by hand", "by the app"):
+        across = page.get_by_role("combobox", name=re.compile("Across"))
+        expect(across, address).to_have_value("slow rate", timeout=30_000)
+        figure = page.get_by_role("combobox", name=re.compile("Figure"))
+        expect(figure, address).to_have_value("answered in time")
+        expect(page.get_by_role("tab", name="Sweep two settings")).to_have_attribute(
+            "aria-selected", "true"
+        )
+        expect(page).to_have_url(re.compile("scenario=Flapping"))
+        page.goto(page.url)
     page.close()
 
 

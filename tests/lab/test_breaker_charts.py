@@ -35,6 +35,30 @@ def test_the_ribbon_draws_each_spell_of_each_state() -> None:
     assert len({bar.width for bar in bars.values()}) == 3
 
 
+def test_a_long_quiet_run_is_cut_to_its_trouble() -> None:
+    """What is drawn begins shortly before the first spell, and ends shortly after the recovery."""
+    run = breaker_sim.run(CONTESTANTS["quick and by rates"], SCENARIOS["flapping"], seed=1)
+
+    begin, end = breaker_charts.trouble(run)
+
+    apart = run.states.loc[run.states["state"] != "closed"]
+    assert begin == max(0, run.scenario.begin_s - 20)
+    assert end == min(run.scenario.duration_s, max(run.scenario.end_s, apart["end_s"].max()) + 40)
+    assert end - begin < run.scenario.duration_s / 2
+
+
+def test_no_fill_is_two_things() -> None:
+    """Errors and the service's spells are not drawn in a state's colour, and each has its word."""
+    run = breaker_sim.run(CONTESTANTS["quick and by rates"], SCENARIOS["outage"], seed=1)
+
+    figure = breaker_charts.ribbon(run.timeline, run.states, [(1.0, 2.0)])
+
+    fills = {bar.name: bar.marker.color for bar in figure.data if bar.type == "bar"}
+    assert len(set(fills.values())) == len(fills) == 5
+    assert "service ill" in fills
+    assert not figure.layout.annotations
+
+
 def test_the_ribbons_sentence_has_the_runs_figures() -> None:
     """It says what the data say, and something else of other data."""
     runs = {

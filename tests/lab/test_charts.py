@@ -129,7 +129,7 @@ def test_the_lanes_finding_names_the_worst_and_the_best() -> None:
     """The sentence has the figures of both, and of stale answers."""
     said = waterfall.finding([stampede(), calm()])
 
-    assert "none made 2 calls and let 2 requests wait up to 200 ms" in said
+    assert "an unguarded cache (none) made 2 calls and let 2 requests wait up to 200 ms" in said
     assert "lease made 1 call and let nobody wait" in said
     assert "lease answered 2 requests with the old value, at most 100 ms past its time" in said
 
@@ -144,6 +144,22 @@ def test_the_lanes_finding_changes_with_the_data() -> None:
     assert "nothing was asked" in waterfall.finding([])
 
 
+def test_the_lanes_finding_has_the_longest_wait_of_all() -> None:
+    """As many calls and waiters everywhere: the wait told is the slowest lane's, wherever it stands."""
+    slow = record(
+        "redlock", [(0.0, 0.3, "computed", 0.0), (0.1, 0.4, "waited", 0.0)], [(0.0, 0.3, False)]
+    )
+    quick = record(
+        "lease", [(0.0, 0.2, "computed", 0.0), (0.1, 0.1, "waited", 0.0)], [(0.0, 0.2, False)]
+    )
+    alone = [record(name, [(0.0, wait, "computed", 0.0)], [(0.0, wait, False)])
+             for name, wait in (("lease", 0.2), ("redlock", 0.3))]  # fmt: skip
+
+    for lanes in ([quick, slow], [slow, quick]):
+        assert "all made 1 call and let 2 requests wait up to 400 ms." in waterfall.finding(lanes)
+    assert "let 1 request wait up to 300 ms." in waterfall.finding(alone)
+
+
 def test_a_live_record_is_cut_to_one_expiry_and_moved_to_it() -> None:
     """Its times are from the soft expiry of the value before: made at 1.0, stale from 3.0 on."""
     asked = [(0.8, 0.2, "computed", 0.0), (2.9, 0.0, "hit", 1.9), (3.1, 0.2, "computed", 0.0)]
@@ -154,6 +170,19 @@ def test_a_live_record_is_cut_to_one_expiry_and_moved_to_it() -> None:
     assert cut is not None
     np.testing.assert_allclose(cut.requests["t_s"], [-0.1, 0.1])
     np.testing.assert_allclose(cut.calls[["begin_s", "end_s"]], [[0.1, 0.3]])
+
+
+def test_the_expiry_shown_has_the_median_number_of_calls() -> None:
+    """Of three with 3, 2 and 1 calls it is the second: neither the worst, nor a lucky one."""
+    begins = [0.0, 3.0, 3.05, 3.1, 6.0, 6.05, 9.0]
+    asked = [(begin, 0.2, "computed", 0.0) for begin in begins]
+
+    cut = lane.around(record("none", asked, [(t, t + 0.2, False) for t in begins]), 1.0, 1.0)
+
+    assert cut is not None
+    assert len(cut.calls) == 2
+    # The value before was made at 3.3, the last of its three, and soft-expired 2 s later.
+    np.testing.assert_allclose(cut.calls["begin_s"], [0.7, 0.75])
 
 
 def test_a_record_without_a_second_value_has_no_expiry_to_show() -> None:
@@ -187,11 +216,13 @@ def test_the_curve_has_a_line_a_strategy_and_the_theory() -> None:
 def test_the_curves_finding_says_who_grows_and_who_stays() -> None:
     """Both ends of the worst and of the best line are in the sentence."""
     assert curve.finding(CURVE) == (
-        "From λΔ = 1 to 100, none rises from 2 to 101 calls an expiry; lease stays at 1 call an"
-        " expiry."
+        "From λΔ = 1 to 100, an unguarded cache (none) rises from 2 to 101 calls an expiry; lease stays"
+        " at 1 call an expiry."
     )
     alone = curve.finding(CURVE.loc[CURVE["strategy"] == "none"])
-    assert alone == "From λΔ = 1 to 100, none rises from 2 to 101 calls an expiry."
+    assert alone == (
+        "From λΔ = 1 to 100, an unguarded cache (none) rises from 2 to 101 calls an expiry."
+    )
 
 
 def test_the_distribution_counts_each_row_by_its_weight() -> None:
@@ -210,9 +241,10 @@ def test_the_waits_finding_compares_the_slowest_requests() -> None:
     said = waits.finding([stampede(), calm()])
 
     assert said == (
-        "99.9 % of requests were answered within < 1 ms by lease, and within 200 ms by none."
+        "99.9 % of requests were answered within < 1 ms by lease, and within 200 ms by an unguarded cache"
+        " (none)."
     )
-    assert "answered within 200 ms: none" in waits.finding([stampede()])
+    assert "answered within 200 ms: an unguarded cache (none)." in waits.finding([stampede()])
 
 
 def test_the_front_holds_those_whom_nobody_beats() -> None:
@@ -233,10 +265,11 @@ def test_the_front_holds_those_whom_nobody_beats() -> None:
     line, *points = figure.data
     np.testing.assert_allclose(line.x, [1.0, 2.7])
     assert [point.marker.symbol.endswith("-open") for point in points] == [True, False, False]
-    assert [point.name for point in points] == ["none", "xfetch", "lease, 1.0% stale"]
+    assert [point.name for point in points] == ["none", "xfetch", "lease, 1 % stale"]
     assert points[2].marker.size > points[1].marker.size
     assert trade_off.finding(figures) == (
-        "xfetch and lease are beaten in neither calls nor waiting. none takes 9 calls an expiry, and 200 ms."
+        "xfetch and lease are beaten in neither calls nor waiting. An unguarded cache"
+        " (none) takes 9 calls an expiry, and 200 ms."
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -319,3 +320,38 @@ def test_early_calls_are_told_by_the_value_that_is_there() -> None:
 
     assert calls["early"].mean() > 0.5
     assert not late["early"].any()
+
+
+def test_a_refusal_survives_the_way_out_of_a_worker() -> None:
+    back = pickle.loads(pickle.dumps(faithful.TooManyRequests(5_000_000)))  # noqa: S301 - our own
+
+    assert (back.value, back.limit) == (5_000_000, faithful.MOST_REQUESTS)
+
+
+def test_what_would_be_too_many_is_not_even_drawn() -> None:
+    with pytest.raises(faithful.TooManyRequests, match="1,000,000,000"):
+        faithful.run("none", Workload(rate=1e6, duration_s=1e3), seed=1)
+
+
+def test_whoever_still_waits_when_a_run_is_broken_off_is_ended() -> None:
+    clock, ended = Clock(), list[str]()
+    lock = VirtualLock(clock, lambda: 0.0)
+
+    def hold() -> None:
+        lock.acquire()
+        try:
+            clock.sleep(100)
+        finally:
+            ended.append("holder")
+
+    def wait() -> None:
+        try:
+            lock.acquire()
+        finally:
+            ended.append("waiter")
+
+    clock.begin(hold)
+    clock.begin(wait)
+    clock.close()
+
+    assert sorted(ended) == ["holder", "waiter"]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import pickle
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from plantid_core.lab import environment, scenarios, simulate
+from plantid_core.lab import environment, scenarios, simulate, theory
+from plantid_core.lab.simulate import fast_limits
+from plantid_core.lab.simulate.fast_limits import RunTooLarge
 from plantid_core.lab.workload import Workload, arrivals
 from plantid_core.resilience import NAMES
 from plantid_core.settings import load_settings
@@ -42,6 +45,61 @@ def test_a_sweep_has_a_row_a_point_and_strategy() -> None:
     assert len(rows) == len(scenario.axes["beta"]) * len(scenario.strategies)
     alone = rows[rows["strategy"] == "xfetch"].set_index("beta")["calls_per_expiry"]
     assert alone[0.0] > alone[1.0] > alone[4.0]
+
+
+def test_a_scenario_s_expiries_are_those_of_a_warm_cache() -> None:
+    """XFetch's mean is what theory says, though the empty cache's crowd is much larger."""
+    busy = Workload(rate=1000, ttl_s=10, duration_s=6000)
+    scenario = scenarios.Scenario("busy", "Busy", "Busy.", busy, ("xfetch", "lease"))
+
+    rows = scenarios.run(scenario, 1).set_index("strategy")
+
+    cold = simulate.run("xfetch", busy, 1).expiries
+    assert cold["calls"].iloc[0] > 100
+    assert rows.loc["xfetch", "expiries"] == len(cold) - 1
+    assert rows.loc["xfetch", "calls_per_expiry"] == pytest.approx(
+        theory.recomputes_per_expiry(1.0), rel=0.2
+    )
+    assert rows.loc["lease", "calls_per_expiry"] == 1
+
+
+def test_a_run_too_large_is_refused_before_it_begins() -> None:
+    """By length, by requests, and by those that are no mere hits; it comes back from a worker too."""
+    for strategy, workload, what in (
+        ("none", Workload(duration_s=2e7), "seconds"),
+        ("lease", Workload(rate=1e12), "requests"),
+        ("redis-lock", Workload(rate=1e7, duration_s=6000), "calls and waits"),
+    ):
+        with pytest.raises(RunTooLarge) as refused:
+            simulate.run(strategy, workload, 1)
+
+        again = pickle.loads(pickle.dumps(refused.value))  # noqa: S301 - of our own making
+        assert (again.what, again.limit < again.value) == (what, True)
+        assert str(again) == str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "workload"),
+    [
+        ("none", Workload(rate=2000, ttl_s=20)),
+        ("none", Workload(rate=200, ttl_s=20, fail_rate=1)),
+        ("xfetch", Workload(rate=500, ttl_s=1, beta=50)),
+        ("lease", Workload(rate=2000, ttl_s=5, keys=1000)),
+    ],
+    ids=["crowds", "failures", "always-early", "many-keys"],
+)
+def test_a_bound_on_work_lies_where_the_work_is(
+    strategy: str, workload: Workload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run of so many calls and waits is let through with a bound twice that, and not with half."""
+    asked = simulate.run(strategy, workload, 1).requests
+    had = asked["weight"][asked["how"].isin(["waited", "computed", "failed"])].sum()
+
+    monkeypatch.setattr(fast_limits, "MOST_EVENTS", 2 * had)
+    simulate.run(strategy, workload, 1)
+    monkeypatch.setattr(fast_limits, "MOST_EVENTS", had / 2)
+    with pytest.raises(RunTooLarge, match="calls and waits"):
+        simulate.run(strategy, workload, 1)
 
 
 def test_a_breaker_s_scenario_compares_contestants() -> None:

@@ -84,6 +84,32 @@ def test_limits_are_those_of_the_paper() -> None:
     assert theory.no_early(2.0, 1.0) == pytest.approx(math.exp(-2))
 
 
+@pytest.mark.parametrize(("load", "beta"), [(1.0, 0.5), (0.5, 2.0), (0.4, 4.0)])
+def test_nobody_is_early_as_often_as_simulated(load: float, beta: float) -> None:
+    """Also where β is not 1, within four standard errors."""
+    workload = Workload(
+        rate=load / 0.01, ttl_s=2.0, duration_s=40_000.0, beta=beta, recompute=Recompute(0.01)
+    )
+    early = fast.expiries("lease", workload, 3)["early"].to_numpy()[1:]
+
+    expected = theory.no_early(load, beta)
+
+    error = math.sqrt(expected * (1 - expected) / len(early))
+    assert expected == pytest.approx((~early).mean(), abs=4 * error)
+
+
+@pytest.mark.parametrize("beta", [0.5, 1.0, 2.0, 4.0])
+def test_the_mean_gap_is_what_the_first_call_leaves_of_the_life(beta: float) -> None:
+    """The limit of large λβΔ, beside the exact mean, at λΔ = 200."""
+    rate, delta = 200e3, 0.001
+    # So that hardly any value is due at its birth, yet E1 is the exact one, not its series.
+    ttl = 25 * beta * delta
+
+    first = theory.first_call_s(np.array([rate]), ttl, delta, beta)[0]
+
+    assert theory.mean_gap_s(rate, delta, beta) == pytest.approx(ttl - first, abs=1e-9)
+
+
 def test_there_is_no_closed_form_for_all() -> None:
     """Where there is none, that is said."""
     with pytest.raises(theory.NoClosedForm, match="redlock"):

@@ -307,9 +307,12 @@ def test_a_drill_can_be_broken_off(stage: Stage) -> None:
     assert stage.free_for(OTHER)
 
 
-def test_what_is_not_the_apps_own_is_left_alone(guest: Workbench) -> None:
+def test_what_is_not_the_apps_own_is_left_alone(
+    guest: Workbench, request: pytest.FixtureRequest
+) -> None:
     """A foreign Redis, a foreign sandbox and a real key are each refused with their reason."""
     stage = Stage(guest)
+    request.addfinalizer(stage.close)
 
     reasons = {
         name: stage.switches.refusal(name) or "" for name in ("store", "plant_id", "plantnet")

@@ -14,8 +14,9 @@ from streamlit.testing.v1 import AppTest
 
 from plantid_core.lab import live
 from plantid_core.lab.workload import Recompute, Workload
-from plantid_core.web import stampede_live, stampede_panel
+from plantid_core.web import stampede_live
 from plantid_core.web.stampede_controls import Choice
+from plantid_core.web.stampede_data import Shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -159,10 +160,60 @@ def test_the_download_has_every_table() -> None:
 
     record = simulate.around_expiry("none", Workload(), 1, lead_s=0.1, after_s=0.3)
 
-    with zipfile.ZipFile(io.BytesIO(stampede_panel.tables([record], None))) as archive:
+    with zipfile.ZipFile(io.BytesIO(Shown([record]).zipped())) as archive:
         requests = pd.read_csv(archive.open("requests.csv"))
         names = archive.namelist()
 
     assert names == ["requests.csv", "calls.csv", "expiries.csv"]
     assert set(requests["strategy"]) == {"none"}
     assert len(requests) == len(record.requests)
+
+
+def test_the_download_holds_the_other_charts_and_the_real_runs() -> None:
+    """Simulated and real rows are told apart, and each whole run has its line in the summary."""
+    from plantid_core.lab import simulate
+
+    lane = simulate.around_expiry("lease", Workload(), 1, lead_s=0.1, after_s=0.3)
+    whole = simulate.run("lease", replace(Workload(), duration_s=100), 1, engine="fast")
+    real = replace(whole, source="live")
+
+    shown = Shown([lane], [replace(lane, source="live")], many=[whole], live=[real])
+    tables = shown.tables()
+
+    assert list(tables["requests"]["source"].value_counts()) == [len(lane.requests)] * 2
+    assert list(tables["summary"]["source"]) == [whole.source, "live"]
+    assert set(tables["waits"]["source"]) == {whole.source, "live"}
+    assert len(tables["live-requests"]) == len(real.requests)
+
+
+def test_a_run_that_nobody_watches_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A closed tab leaves the server's one place to others."""
+    monkeypatch.setattr(stampede_live, "UNSEEN_S", 0.0)
+    run = stampede_live.begin(choice(rate=20, ttl_s=5))
+    assert run is not None
+
+    run.join(30)
+
+    assert run.stopped
+    assert not run.error
+    assert not run.landed
+    assert not stampede_live.busy()
+
+
+def test_in_production_nothing_is_run_for_real(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The button is not there, and a sentence says why; the simulation is."""
+    for name, value in {
+        "ENVIRONMENT": "production",
+        "SECRET_KEY": "k" * 40,
+        "ALLOWED_HOSTS": '["example.org"]',
+        "PLANT_ID_API_KEY": "not-a-key",
+        "PLANTNET_API_KEY": "not-a-key",
+    }.items():
+        monkeypatch.setenv(f"PLANTID_{name}", value)
+
+    page = opened()
+
+    assert not page.exception
+    assert "made" in finding(page)
+    assert "Run it for real" not in [button.label for button in page.button]
+    assert any("in production" in caption.value for caption in page.caption)

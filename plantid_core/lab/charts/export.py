@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from typing import TYPE_CHECKING
 
 from plantid_core.errors import PlantIDError
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 _SCALE = 2
+# A browser takes some 200 MB: one draws at a time, and a few pictures may wait for it.
+_DRAWING = threading.Semaphore(1)
+_PATIENCE_S = 60.0
 
 
 class ChartNotExported(PlantIDError):
@@ -32,7 +36,10 @@ def browser() -> str | None:
 def png(figure: go.Figure, width: int = 1000, height: int | None = None) -> bytes:
     """Return the figure as PNG on white, at twice so many pixels; takes seconds.
 
-    Raises `ChartNotExported` where no browser is installed, or where it cannot draw.
+    One picture is drawn at a time in this process.
+
+    Raises `ChartNotExported` where no browser is installed, or where it cannot draw,
+    or where others have kept it busy for a minute.
     """
     path = browser()
     if path is None:
@@ -46,10 +53,14 @@ def png(figure: go.Figure, width: int = 1000, height: int | None = None) -> byte
     shown.update_layout(paper_bgcolor="white", plot_bgcolor="white", font_color="#1d2b22")
     size = {"width": width, "height": height or shown.layout.height or width * 5 // 8}
     options = {"format": "png", "scale": _SCALE, **size}
+    if not _DRAWING.acquire(timeout=_PATIENCE_S):
+        raise ChartNotExported("Other pictures are being drawn. Try again in a minute.")
     try:
         made: bytes = kaleido.calc_fig_sync(
             shown.to_dict(), opts=options, kopts={"path": path, "timeout": 60}
         )
     except Exception as error:  # its browser's troubles have no common base
         raise ChartNotExported(f"The browser at {path} could not draw the chart.") from error
+    finally:
+        _DRAWING.release()
     return made

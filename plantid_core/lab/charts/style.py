@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
-from plantid_core.palette import NEUTRAL, STRATEGY_COLOURS, duration, strategy_title
+from plantid_core.palette import NEUTRAL, STRATEGY_COLOURS, duration, said
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,7 +77,7 @@ def figure_of(value: float) -> str:
 
 def listed(names: Sequence[str]) -> str:
     """Return names as a sentence lists them."""
-    titles = [strategy_title(name) for name in names]
+    titles = [said(name) for name in names]
     return titles[0] if len(titles) == 1 else f"{', '.join(titles[:-1])} and {titles[-1]}"
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from plantid_core.lab.charts import style
-from plantid_core.palette import strategy_title
+from plantid_core.palette import percent, said, strategy_title
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,7 +63,7 @@ def figure(
             y=on_front[wait].clip(lower=style.SHORTEST_S).to_numpy(),
             mode="lines",
             line={"color": style.RULE, "dash": "dash", "width": 2},
-            name="beaten by none (Pareto front)",
+            name="Pareto front",
             hoverinfo="skip",
         )
     )
@@ -82,7 +82,7 @@ def _point(row: pd.Series[Any], axes: tuple[str, str], *, best: bool, live: bool
     name, stale = str(row["strategy"]), float(row["stale_share"])
     tint = style.colour(name)
     symbol = style.LIVE if live else style.shape(name).removesuffix("-open")
-    label = f"{stale:.1%} stale" if stale >= 0.0005 else ""  # noqa: PLR2004 - else it rounds to nothing
+    label = f"{percent(stale)} stale" if stale else ""
     return go.Scatter(
         x=[row[axes[0]]],
         y=[max(style.SHORTEST_S, float(row[axes[1]]))],
@@ -107,13 +107,16 @@ def finding(
     best = front(figures, (cost, wait))
     names = [str(name) for name in figures.loc[best, "strategy"]]
     verb = "is" if len(names) == 1 else "are"
-    sentence = f"{style.listed(names)} {verb} beaten in neither calls nor waiting."
+    front_said = style.listed(names)
+    if names[0] == "none":
+        front_said = front_said.replace(said("none"), said("none", first=True), 1)
+    sentence = f"{front_said} {verb} beaten in neither calls nor waiting."
     others = figures.loc[[not is_best for is_best in best]]
     if others.empty:
         return sentence
     worst = others.iloc[int(others[cost].to_numpy().argmax())]
     return (
-        f"{sentence} {strategy_title(str(worst['strategy']))} takes"
+        f"{sentence} {said(str(worst['strategy']), first=True)} takes"
         f" {style.figure_of(float(worst[cost]))} {_COST.get(cost, ('', cost))[1]},"
         f" and {style.span(float(worst[wait]))}."
     )

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from plantid_core.lab.charts import style
 from plantid_core.lab.record import quantiles
-from plantid_core.palette import strategy_title
+from plantid_core.palette import said, strategy_title
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,5 +95,5 @@ def finding(records: Sequence[Record], at: float = 0.999) -> str:
         return f"{share} of requests were answered within {style.span(waits[best])}: {whom}."
     return (
         f"{share} of requests were answered within {style.span(waits[best])} by"
-        f" {strategy_title(best)}, and within {style.span(waits[worst])} by {strategy_title(worst)}."
+        f" {said(best)}, and within {style.span(waits[worst])} by {said(worst)}."
     )

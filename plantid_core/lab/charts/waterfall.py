@@ -10,7 +10,7 @@ from plotly.subplots import make_subplots
 
 from plantid_core.lab.charts import style
 from plantid_core.lab.charts.lane import AT_ONCE_S, Lane
-from plantid_core.palette import NEUTRAL, strategy_title
+from plantid_core.palette import NEUTRAL, said, strategy_title
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -240,12 +240,14 @@ def finding(records: Sequence[Record], live: Sequence[Record] = ()) -> str:
     lanes = [Lane.of(record) for record in records]
     if not lanes:
         return "No strategy is chosen, so nothing was asked."
-    said = [_compared(lanes), *_stale(lanes), *_failed(lanes)]
+    sentences = [_compared(lanes), *_stale(lanes), *_failed(lanes)]
     if live:
         real = [Lane.of(record) for record in live]
-        each = ", ".join(f"{lane.strategy} {style.count(lane.calls, 'call')}" for lane in real)
-        said.append(f"Live, on real processes: {each}.")
-    return " ".join(said)
+        each = ", ".join(
+            f"{said(lane.strategy)} {style.count(lane.calls, 'call')}" for lane in real
+        )
+        sentences.append(f"Live, on real processes: {each}.")
+    return " ".join(sentences)
 
 
 def _compared(lanes: list[Lane]) -> str:
@@ -254,7 +256,9 @@ def _compared(lanes: list[Lane]) -> str:
         return f"Around this expiry {_did(first)}."
     if len({(lane.calls, lane.waiters) for lane in lanes}) == 1:
         calls = style.count(first.calls, "call")
-        return f"Around this expiry all made {calls} and let {_waiting(first)}."
+        slowest = max(lanes, key=lambda lane: lane.longest_wait_s)
+        told = {style.span(lane.longest_wait_s) for lane in lanes}
+        return f"Around this expiry all made {calls} and let {_waiting(slowest, alike=len(told) == 1)}."
     worst = max(lanes, key=lambda lane: (lane.calls, lane.longest_wait_s))
     best = min(lanes, key=lambda lane: (lane.failed, lane.calls, lane.longest_wait_s))
     if worst is best:  # it made the most calls, and is the only one none of whose requests failed
@@ -263,20 +267,20 @@ def _compared(lanes: list[Lane]) -> str:
 
 
 def _did(lane: Lane) -> str:
-    title = strategy_title(lane.strategy)
-    return f"{title} made {style.count(lane.calls, 'call')} and let {_waiting(lane)}"
+    return f"{said(lane.strategy)} made {style.count(lane.calls, 'call')} and let {_waiting(lane)}"
 
 
-def _waiting(lane: Lane) -> str:
+def _waiting(lane: Lane, *, alike: bool = True) -> str:
     if not lane.waiters:
         return "nobody wait"
-    most = f"{'up to ' if lane.waiters > 1 else ''}{style.span(lane.longest_wait_s)}"
+    bound = lane.waiters > 1 or not alike
+    most = f"{'up to ' if bound else ''}{style.span(lane.longest_wait_s)}"
     return f"{style.count(lane.waiters, 'request')} wait {most}"
 
 
 def _stale(lanes: list[Lane]) -> list[str]:
     return [
-        f"{strategy_title(lane.strategy)} answered {style.count(lane.stale, 'request')} with the old"
+        f"{said(lane.strategy, first=True)} answered {style.count(lane.stale, 'request')} with the old"
         f" value, at most {style.span(lane.stale_s)} past its time."
         for lane in lanes
         if lane.stale
@@ -287,5 +291,5 @@ def _failed(lanes: list[Lane]) -> list[str]:
     bad = [lane for lane in lanes if lane.failed]
     if not bad:
         return []
-    each = ", ".join(f"{strategy_title(lane.strategy)} {lane.failed:,}" for lane in bad)
+    each = ", ".join(f"{said(lane.strategy)} {lane.failed:,}" for lane in bad)
     return [f"Requests that failed: {each}."]

@@ -27,6 +27,8 @@ class Clock:
         self._events: list[tuple[float, int, Callable[[], object]]] = []
         self._order = itertools.count()
         self._hub = greenlet.getcurrent()
+        self._callers: set[greenlet.greenlet] = set()
+        self._closed = False
 
     def at(self, when: float, work: Callable[[], object]) -> None:
         """Have work done at a time; it must not wait."""
@@ -34,10 +36,25 @@ class Clock:
 
     def spawn(self, when: float, work: Callable[[], object]) -> None:
         """Have work begun at a time; it may wait."""
-        self.at(when, lambda: greenlet.greenlet(work, self._hub).switch())
+        self.at(when, lambda: self.begin(work))
+
+    def begin(self, work: Callable[[], object]) -> None:
+        """Have work begun now, by a caller of its own, until it waits for the first time."""
+
+        def whole() -> None:
+            try:
+                work()
+            finally:
+                self._callers.discard(caller)
+
+        caller = greenlet.greenlet(whole, self._hub)
+        self._callers.add(caller)
+        caller.switch()
 
     def sleep(self, seconds: float) -> None:
         """Let so much time pass for who calls."""
+        if self._closed:
+            raise greenlet.GreenletExit
         if seconds > 0:
             self.at(self.now + seconds, greenlet.getcurrent().switch)
             self._hub.switch()
@@ -49,7 +66,16 @@ class Clock:
 
     def rest(self) -> None:
         """Wait to be woken by what `pause` returned."""
+        if self._closed:
+            raise greenlet.GreenletExit
         self._hub.switch()
+
+    def close(self) -> None:
+        """End whoever still waits: of a run that was broken off, nothing is to go on by itself later."""
+        self._closed = True
+        self._events.clear()
+        for caller in list(self._callers):
+            caller.throw()
 
     def run(self, until: float) -> None:
         """Let everything happen that is due up to a time."""

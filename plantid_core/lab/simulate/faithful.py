@@ -7,6 +7,7 @@ server are modelled. So whatever a strategy does wrong, it does wrong here.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import greenlet
@@ -56,6 +57,10 @@ class TooManyRequests(PlantIDError):
             " Use the fast one, or a shorter run."
         )
         self.limit, self.value = MOST_REQUESTS, value
+
+    def __reduce__(self) -> tuple[type[TooManyRequests], tuple[int]]:
+        """Let it come back from a worker process."""
+        return TooManyRequests, (self.value,)
 
 
 class UpstreamFailure(Exception):
@@ -207,15 +212,16 @@ class Fleet:
             requests.times_s.tolist(), requests.keys.tolist(), processes.astype(int).tolist(),
             strict=True,
         )  # fmt: skip
-        clock, spawn, run = self.clock, greenlet.greenlet, self.clock.run
+        clock, begin, run = self.clock, self.clock.begin, self.clock.run
         for at, key, process in rows:
             run(EPOCH_S + at)
-            spawn(lambda key=key, process=process: self.ask(key, process)).switch()
+            begin(partial(self.ask, key, process))
         if not clock.drain(clock.now + _TAIL_S):
             raise PlantIDError("the run does not come to an end: somebody waits for ever.")
 
     def close(self) -> None:
         """Let go of the strategies."""
+        self.clock.close()
         for one in self._strategies:
             one.close()
 
@@ -261,7 +267,10 @@ def run(  # noqa: PLR0913 - all but three by keyword
     ``grace_s``: see `expiries_of`. Raises `TooManyRequests`.
     """
     if requests is None:
-        requests = arrivals(workload, np.random.default_rng(np.random.SeedSequence([seed, 0])))
+        drawn = np.random.default_rng(np.random.SeedSequence([seed, 0]))
+        if (expected := workload.rate * workload.duration_s) > 2 * MOST_REQUESTS:
+            raise TooManyRequests(int(expected))
+        requests = arrivals(workload, drawn)
     fleet = Fleet(strategy, workload, seed, latency)
     try:
         fleet.warm(warmed_s or {})

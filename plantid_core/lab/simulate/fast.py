@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from plantid_core.lab.simulate.fast_rows import Out
     from plantid_core.lab.workload import Floats, Requests, Workload
 
-MOST_ROWS = 2_000_000
+MOST_ROWS = 1_000_000
 _HOW_LONG_S = 60.0
 _SEED_HOW_LONG_S = 35.0
 # As long as a waiter sleeps at most before it looks at the lock, and queues anew.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # A second of the run is a number in memory, twice over.
 MOST_SECONDS: Final = 10_000_000
-MOST_REQUESTS: Final = 1e11
+MOST_REQUESTS: Final = 1e12
 # Each takes a fraction of a microsecond, among very many keys up to one.
 MOST_EVENTS: Final = 5e7
 
@@ -37,7 +37,7 @@ class RunTooLarge(PlantIDError):
 def require_length(duration_s: float) -> None:
     """Raise `RunTooLarge` where a run lasts longer than `MOST_SECONDS`."""
     if duration_s > MOST_SECONDS:
-        raise RunTooLarge("seconds", duration_s, MOST_SECONDS, "Give a shorter --duration.")
+        raise RunTooLarge("seconds", duration_s, MOST_SECONDS, "Shorten the duration.")
 
 
 def require_work(load: Load, share: Floats) -> None:
@@ -58,8 +58,8 @@ def events(load: Load, share: Floats) -> float:
     """Return about how many requests of a run will not be mere hits.
 
     Of each expiry that nobody foresaw, as of the empty cache's, these are 1 + λΔ/(1 - failures); where β lets
-    somebody be early, a chance of e^(-λβΔ) remains that nobody is, and XFetch makes e^(1/β) calls (see
-    `plantid_core.lab.theory`).
+    somebody be early, a chance of e^(-λβΔ) remains that nobody is, and XFetch makes e^(1/β) calls, or more
+    where the value is due for recomputation at its birth (see `plantid_core.lab.theory`, V).
     """
     rates = share * (float(load.grid[1, -1]) / load.duration)
     asked = rates * load.duration
@@ -70,7 +70,8 @@ def events(load: Load, share: Floats) -> float:
     lead_s, calls = np.zeros_like(rates), crowd
     if scale > 0:
         lead_s = scale * (np.log(np.maximum(rates * scale, 1.0)) + 1.0)
-        early = np.minimum(crowd, np.exp(min(1 / load.beta, 50.0)))
+        due = 1 + rates * scale * np.exp(-load.soft / scale)
+        early = np.minimum(crowd, 1 + due * np.expm1(min(1 / load.beta, 50.0)))
         calls = early + np.exp(-rates * scale) * crowd
     lasting_s = np.maximum(load.soft * (1 - load.jitter / 2) - lead_s, 0.0)
     cycles = load.duration / (lasting_s + made_s + 1 / some)

@@ -44,6 +44,8 @@ class Stage:
         )
         self.rehearsal: Rehearsal | None = None
         self._performance: Performance | None = None
+        # Stands for the show that may press; None once it was stopped.
+        self._script: object | None = None
         self._events: deque[tuple[float, str]] = deque(maxlen=_KEPT)
         self._acting, self._claiming = threading.RLock(), threading.Lock()
         self._holder: str | None = None
@@ -93,9 +95,13 @@ class Stage:
         """Begin the show, from a whole stage and a ticker at nothing; see `Performance`."""
         if self.switches.refusal("people") is not None or not self._claim(session):
             return False
-        self._do("reset")
-        self.ticker.begin()
-        self._performance = Performance(self._press_by_script, pace=pace)
+        with self._acting:
+            self._do("reset")
+            self.ticker.begin()
+            self._script = script = object()
+            self._performance = Performance(
+                lambda action: self._press_by_script(script, action), pace=pace
+            )
         return True
 
     def rehearse(self, name: str, session: str) -> bool:
@@ -122,9 +128,11 @@ class Stage:
         self._do("reset")
         self._release()
 
-    def _press_by_script(self, action: str) -> None:
-        if self._do(action) and action == "reset":
-            self._release()
+    def _press_by_script(self, script: object, action: str) -> None:
+        with self._acting:
+            # It may have been stopped while this waited for another's press to end.
+            if script is self._script and self._do(action) and action == "reset":
+                self._release()
 
     def _claim(self, session: str) -> bool:
         with self._claiming:
@@ -187,6 +195,7 @@ class Stage:
         return "Everything is reset."
 
     def _stop_playing(self) -> None:
+        self._script = None
         if self._performance is not None:
             self._performance.stop()
 
