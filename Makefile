@@ -13,7 +13,7 @@ help:
 	@echo "make run        start the app and print its address"
 	@echo "make test       lint, types, import contract and the tests, notebooks (about 7 minutes)"
 	@echo "make test-all   the same with full counts and long drills (up to 30 minutes)"
-	@echo "make bench      measure this machine (about 20 minutes; let nothing else run)"
+	@echo "make bench      measure this machine (about 35 minutes; let nothing else run)"
 	@echo "make notebooks  run the notebooks at full size, and write their outputs anew"
 	@echo "make lint       ruff, mypy and the import contract alone"
 	@echo "make lock       write requirements.lock anew from pyproject.toml"
