@@ -119,8 +119,10 @@ def test_memory_of_a_large_picture_is_given_back(pool: Pool, slow: bytes) -> Non
 
 def test_processor_time_beyond_the_bound_is_refused(pool: Pool) -> None:
     """The kernel ends a worker that computes for too long."""
-    slower = png(9900, 8900, row_filter=4, noise_period=1021)
-    policy = Policy(decode_cpu_seconds=1, max_varied_raw_bytes=10**9, max_raw_bytes=10**9)
+    # Four seconds of work: the kernel counts in whole ones, and from the next one on.
+    slower = png(9900, 8900, colour=6, depth=16, row_filter=4, noise_period=1021)
+    bounds = {"max_bytes": 2 * 10**7, "max_varied_raw_bytes": 10**9, "max_raw_bytes": 10**9}
+    policy = Policy(decode_cpu_seconds=1, **bounds)
 
     verdict = refusal(pool, slower, policy)
 
