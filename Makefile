@@ -33,8 +33,10 @@ lint: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# What plays with milliseconds between processes has the machine to itself.
 test: lint notebooks-small
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow" --ignore tests/resilience
+	$(BIN)/python -m pytest -m "not slow" tests/resilience
 
 # The slow ones by themselves: some of them measure.
 test-all: test

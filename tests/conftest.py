@@ -12,12 +12,13 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import requests
 from PIL import Image
+from processes import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -76,13 +77,18 @@ class SandboxServer:
         requests.post(f"{self.url}/_faults", json=faults, timeout=10).raise_for_status()
 
     def calls(self, service: str, route: str) -> dict[str, int]:
-        stats = requests.get(f"{self.url}/_stats", timeout=10).json()
-        return dict(stats.get(service, {}).get(route, {}))
+        return dict(self._stats().get(service, {}).get(route, {}))
 
     def clear(self) -> None:
         for service in ("plant_id", "plantnet"):
             self.faults(service=service)
+        # A call that an earlier test gave up is counted when it ends, and is not to be this test's.
+        until(lambda: not any(self._stats()["in_flight"].values()))
         requests.delete(f"{self.url}/_stats", timeout=10).raise_for_status()
+
+    def _stats(self) -> dict[str, Any]:
+        found: dict[str, Any] = requests.get(f"{self.url}/_stats", timeout=10).json()
+        return found
 
 
 @pytest.fixture(scope="session")
