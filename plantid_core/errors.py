@@ -18,6 +18,11 @@
     ├── PhotoDamaged            (photo_id)                    a kept photo's bytes have changed
     ├── QuotaExceeded           (limit, used, asked)          the owner's photos would take too much
     ├── StorageFailed           (reason)                      the disk of photos cannot be used
+    ├── ObservationNotFound                                   this owner keeps no such observation
+    ├── SandboxNotBotany        (providers)                   a sandbox's answer where botany is wanted
+    ├── HistoryUnavailable      (reason)                      the database of observations cannot be used
+    ├── NameUnparsable          (name)                        a text that is no scientific name
+    ├── InputUnreadable         (path, reason)                a file that is not what a command needs
     └── ProviderError           (provider, code, retry_after_s, uncounted, transient)
         ├── ProviderUnavailable     could not be reached, or failed
         ├── ProviderQuotaExceeded   no credits left, or asked to slow down
@@ -198,6 +203,52 @@ class StorageFailed(PlantIDError):
     def __init__(self, reason: str, message: str) -> None:
         self.reason = reason
         super().__init__(message)
+
+
+class ObservationNotFound(PlantIDError):
+    """This owner keeps no such observation; the same for one that is another owner's."""
+
+    def __init__(self) -> None:
+        super().__init__("No such observation is kept for you: it was deleted, or never kept.")
+
+
+class SandboxNotBotany(PlantIDError):
+    """Answers of the sandbox were about to become a determination, an export or an evaluation.
+
+    ``providers`` are the names of those that the sandbox answered for.
+    """
+
+    def __init__(self, providers: tuple[str, ...], message: str) -> None:
+        self.providers = providers
+        super().__init__(message)
+
+
+class HistoryUnavailable(PlantIDError):
+    """The database of observations cannot be used; ``reason`` is a short stable word.
+
+    unreachable, locked, full, read_only, newer (its schema is of a newer version) or damaged.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        self.reason = reason
+        super().__init__(message)
+
+
+class NameUnparsable(PlantIDError):
+    """``name`` is no scientific name of a plant."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name = name
+        super().__init__(f"{name[:80]!r} is no scientific name: {reason}.")
+
+
+class InputUnreadable(PlantIDError):
+    """The file or folder at ``path`` is not what was needed; ``reason`` is a sentence."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"{path}: {reason}")
 
 
 class ProviderError(PlantIDError):

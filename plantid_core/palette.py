@@ -9,7 +9,13 @@ COLOURS = {
     "herbarium": "#CC79A7",
     "consensus": "#E69F00",
 }
-TITLES = {"plant_id": "Plant.id", "plantnet": "Pl@ntNet", "offline": "Offline model"}
+TITLES = {
+    "plant_id": "Plant.id",
+    "plantnet": "Pl@ntNet",
+    "offline": "Offline model",
+    "herbarium": "Local herbarium",
+    "consensus": "Consensus",
+}
 NEUTRAL = "#8a938d"
 # Each is 3 : 1 and more against the light and the dark page; a line's dashes and a point's shape say
 # the same again, for eleven are more than any eye tells apart by colour alone.

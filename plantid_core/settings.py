@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _SECRETS_FILE = Path(".streamlit") / "secrets.toml"
 _REDIS_HOST_SCHEMES = {"redis", "rediss"}
+_DATABASE_SCHEMES = {"postgresql", "sqlite"}
 _REDIS_SCHEMES = _REDIS_HOST_SCHEMES | {"unix", "redis+sentinel"}
 
 
@@ -139,6 +140,10 @@ class Settings(BaseSettings):
     lease_s: float = Field(default=1.5, gt=0)
     near_size: int = Field(default=4096, ge=0)
 
+    history_keep_days: int | None = Field(default=None, ge=1)
+    recorded_by: str = ""
+    licence: str = ""
+
     @field_validator("redis_url")
     @classmethod
     def _known_redis_scheme(cls, url: SecretStr | None) -> SecretStr | None:
@@ -150,6 +155,14 @@ class Settings(BaseSettings):
             raise ValueError(message)
         if parts.scheme in _REDIS_HOST_SCHEMES:
             _require_port(parts)
+        return url
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and _parts(url.get_secret_value()).scheme not in _DATABASE_SCHEMES:
+            message = "must begin with postgresql:// or sqlite:///"
+            raise ValueError(message)
         return url
 
     @field_validator("plant_id_url", "plantnet_url", "sandbox_url")
@@ -198,6 +211,8 @@ class Settings(BaseSettings):
         "quota_plant_id_per_day",
         "quota_plantnet_per_day",
         "quota_user_per_minute",
+        "history_keep_days",
+        "database_url",
         mode="before",
     )
     @classmethod

@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 import orjson
 import pandas as pd
 
+from plantid_core.export import tidy
+
 if TYPE_CHECKING:
-    from plantid_core.plants import Answer, AnswerStatus, Outcome, Source, Suggestion
-
-
-class Row(TypedDict):
-    """A line of the CSV; ``rank`` counts from 1."""
-
-    provider: str
-    sandbox: bool
-    status: AnswerStatus
-    source: Source
-    rank: int | None
-    scientific_name: str | None
-    authorship: str | None
-    family: str | None
-    score: float | None
-    gbif_id: int | None
-    error: str | None
+    from plantid_core.plants import Outcome
 
 
 def as_json(outcome: Outcome) -> bytes:
@@ -33,36 +19,6 @@ def as_json(outcome: Outcome) -> bytes:
 
 
 def as_csv(outcome: Outcome) -> bytes:
-    """Return a row a suggestion, and one for a provider that named nothing.
-
-    Sandbox answers carry their mark in a column.
-    """
-    rows = [
-        _row(answer, rank, suggestion)
-        for answer in outcome.answers
-        for rank, suggestion in enumerate(answer.suggestions, start=1)
-    ]
-    rows += [_row(answer) for answer in outcome.answers if not answer.suggestions]
-    return (
-        pd.DataFrame(rows)
-        .astype({"rank": "Int64", "gbif_id": "Int64"})
-        .to_csv(index=False)
-        .encode()
-    )
-
-
-def _row(answer: Answer, rank: int | None = None, named: Suggestion | None = None) -> Row:
-    taxon = named.taxon if named else None
-    return {
-        "provider": answer.provider,
-        "sandbox": answer.sandbox,
-        "status": answer.status,
-        "source": answer.source,
-        "rank": rank,
-        "scientific_name": taxon.scientific_name if taxon else None,
-        "authorship": taxon.authorship if taxon else None,
-        "family": taxon.family if taxon else None,
-        "score": named.score if named else None,
-        "gbif_id": taxon.gbif_id if taxon else None,
-        "error": answer.error["message"] if answer.error else None,
-    }
+    """Return the tidy table of the outcome's answers."""
+    rows = tidy.rows(outcome.answers)
+    return pd.DataFrame(rows).astype(tidy.WHOLE).to_csv(index=False).encode()

@@ -1,0 +1,1 @@
+"""Thousands of photos: asked once each, resumable, within what may be spent."""

@@ -1,0 +1,1 @@
+"""Scientific names: read, and brought to the name that is accepted today."""

@@ -1,0 +1,1 @@
+"""Labelled photos are put to every provider, and the answers are measured."""

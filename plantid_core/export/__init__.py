@@ -1,0 +1,1 @@
+"""What leaves the workbench as files: tidy tables, and biodiversity records."""
