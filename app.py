@@ -13,6 +13,7 @@ if __name__ == "__main__" and st.runtime.exists():
     st.navigation(
         [
             st.Page("pages/identify.py", title="Identify", default=True),
+            st.Page("pages/compare.py", title="Compare", url_path="compare"),
             st.Page("pages/upload_lab.py", title="Upload lab", url_path="upload_lab"),
             st.Page("pages/stampede_lab.py", title="Stampede lab", url_path="stampede_lab"),
             st.Page("pages/breaker_lab.py", title="Breaker lab", url_path="breaker_lab"),

@@ -36,8 +36,9 @@ class Allowance:
             return reply
         if self._metered is None:
             return reply
+        known = self._quota.remaining(self._name)
         self._ask_behind(self._metered)
-        return replace(reply, remaining=self._quota.remaining(self._name))
+        return replace(reply, remaining=known)
 
     def _ask_behind(self, metered: Metered) -> None:
         with self._lock:

@@ -1,1 +1,308 @@
-"""What people keep: observations, their photos, and whatever else holds a trace of them."""
+"""What people keep: observations in the database, their photos on disk, and all of it together.
+
+An observation and its photos are kept both or neither, and are forgotten together, with the answers
+that caches hold. Answers of the sandbox never become a determination or an export unless asked for,
+and are then marked.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+import time
+import uuid
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from plantid_core.compare.determination import basis_of
+from plantid_core.errors import (
+    NothingToExport,
+    ObservationNotFound,
+    PhotoNotFound,
+    SandboxNotBotany,
+)
+from plantid_core.export.darwin_core.archive import write_archive
+from plantid_core.export.mine import write_mine
+from plantid_core.export.observations import save_csv
+from plantid_core.export.release import Terms
+from plantid_core.export.sensitive import Sensitive
+from plantid_core.store.history.values import (
+    Circumstances,
+    Determination,
+    Filter,
+    KeptPhoto,
+    Observed,
+)
+from plantid_core.store.turns import Turns
+from plantid_core.store.whole import whole_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
+    from typing import Literal
+
+    from plantid_core.compare.determination import Decision
+    from plantid_core.compare.names.values import Reconciler
+    from plantid_core.export.release import Exported
+    from plantid_core.export.sensitive import Rule
+    from plantid_core.plants import Organ, Outcome
+    from plantid_core.resilience.cache import Cache
+    from plantid_core.store.history.history import History
+    from plantid_core.store.history.values import Forgotten, Page
+    from plantid_core.store.photos import PhotoStore
+    from plantid_core.upload.photo import Photo
+
+    Format = Literal["csv", "dwca"]
+
+SANDBOX_SUFFIX = "-sandbox"
+EVERYTHING, NOWHERE = Filter(), Circumstances()
+
+_EXPIRY_EVERY_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Where a collection keeps things; ``folder`` is its own, for taking turns."""
+
+    history: History
+    photos: PhotoStore
+    cache: Cache
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """What was deleted. ``still_cached`` answers could not be reached, and expire by themselves."""
+
+    observations: int
+    photos: int
+    still_cached: int = 0
+
+
+class Collection:
+    """The observations of all owners; safe to use from any threads and processes.
+
+    Every method names the owner, and reaches that owner's only. ``keep_days`` is how long observations
+    are kept (None: until they are deleted); ``rules`` returns which places others are not told exactly.
+    """
+
+    def __init__(
+        self,
+        stores: Stores,
+        names: Reconciler,
+        rules: Callable[[], Iterable[Rule]],
+        *,
+        keep_days: int | None = None,
+        now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
+    ) -> None:
+        self._history, self._photos, self._cache = stores.history, stores.photos, stores.cache
+        self._turns = Turns(stores.folder, self._sweep)
+        self._names, self._rules = names, rules
+        self._keep_days, self._now = keep_days, now
+        self._expiring = threading.Lock()
+        self._expired_at: float | None = None
+
+    def close(self) -> None:
+        """Close the database."""
+        self._history.close()
+
+    def keep(
+        self,
+        owner: str,
+        outcome: Outcome,
+        photos: Sequence[Photo],
+        organs: Sequence[Organ],
+        *,
+        circumstances: Circumstances = NOWHERE,
+        language: str = "en",
+        cache_keys: Mapping[str, str] | None = None,
+    ) -> Observed:
+        """Keep an outcome with its photos, and return the observation; its id is the outcome's.
+
+        The same outcome is kept once, however often it is asked for. ``cache_keys`` tells, by provider,
+        where its answer is cached. Raises `QuotaExceeded`, `StorageFailed`, `HistoryUnavailable` or
+        `ObservationRefused`: then nothing of it is kept.
+        """
+        self.expire_if_due()
+        with suppress(ObservationNotFound):
+            return self._history.get(owner, outcome.id)
+        kept = tuple(
+            KeptPhoto(photo.sha256, organ, photo.width, photo.height, photo.source_format)
+            for photo, organ in zip(photos, organs, strict=True)
+        )
+        observed = Observed(
+            outcome.id,
+            owner,
+            self._now(),
+            circumstances,
+            language,
+            kept,
+            outcome.answers,
+            outcome.consensus,
+            outcome.rung,
+        )
+        with self._turns.take([owner]):
+            for photo in photos:
+                self._photos.put(owner, photo.jpeg)
+            self._history.add(observed, dict(cache_keys or {}))
+        return self._history.get(owner, outcome.id)
+
+    def get(self, owner: str, observation_id: str) -> Observed:
+        """Return an observation; raises `ObservationNotFound`."""
+        return self._history.get(owner, observation_id)
+
+    def find(
+        self, owner: str, wanted: Filter = EVERYTHING, *, limit: int = 50, after: str | None = None
+    ) -> Page:
+        """Return those wanted, newest first; ``after`` is the page's before."""
+        self.expire_if_due()
+        return self._history.find(owner, wanted, limit=limit, after=after)
+
+    def describe(self, owner: str, observation_id: str, circumstances: Circumstances) -> None:
+        """Replace where, when and by whom it was seen; raises `ObservationNotFound`."""
+        self._history.describe(owner, observation_id, circumstances)
+
+    def photo(self, owner: str, photo_id: str) -> bytes:
+        """Return a kept photo's JPEG; raises `PhotoNotFound` or `PhotoDamaged`."""
+        return self._photos.get(owner, photo_id)
+
+    def determine(
+        self,
+        owner: str,
+        observation_id: str,
+        decision: Decision,
+        *,
+        include_sandbox: bool = False,
+    ) -> Determination:
+        """Add what a person decided, and return it as it is kept.
+
+        What rests on a sandbox's answer raises `SandboxNotBotany` unless ``include_sandbox`` asks for
+        it, and is then marked. Raises `NotSuggested` where the provider did not suggest that,
+        `NameUnparsable` for a name of the person's own that is none, `ObservationNotFound`.
+        """
+        observed = self._history.get(owner, observation_id)
+        basis = basis_of(observed, decision)
+        if basis.sandbox and decision.action != "rejected" and not include_sandbox:
+            raise SandboxNotBotany(
+                basis.sandbox,
+                "This name comes from the sandbox, which knows no botany."
+                " Ask for sandbox answers to be included, to practise with it; it stays marked.",
+            )
+        made = Determination(
+            id=uuid.uuid4().hex,
+            made_at=self._now(),
+            made_by=decision.made_by or observed.circumstances.recorded_by or owner,
+            action=decision.action,
+            taxon=basis.taxon,
+            provider=None if decision.action == "rejected" else decision.provider,
+            score=basis.score,
+            sandbox=bool(basis.sandbox),
+            note=decision.note,
+        )
+        self._history.determine(owner, observation_id, made)
+        return made
+
+    def forget(self, owner: str, ids: Iterable[str]) -> Deleted:
+        """Delete these observations, the photos that no other one of the owner's needs, cached answers."""
+        with self._turns.take([owner]):
+            forgotten = self._history.delete(owner, ids)
+            gone = self._drop_photos(owner, forgotten.photo_ids)
+        return self._deleted(forgotten, gone)
+
+    def forget_all(self, owner: str) -> Deleted:
+        """Delete all that is the owner's: observations, every photo, cached answers."""
+        with self._turns.take([owner]):
+            forgotten = self._history.delete_all(owner)
+            gone = self._photos.delete_all(owner)
+        return self._deleted(forgotten, gone)
+
+    def expire(self) -> Deleted:
+        """Delete everybody's observations that are older than is kept."""
+        if self._keep_days is None:
+            return Deleted(0, 0)
+        before = self._now() - dt.timedelta(days=self._keep_days)
+        observations = photos = still_cached = 0
+        with self._turns.take(self._history.owners()):
+            for owner, forgotten in self._history.expire(before).items():
+                observations += forgotten.observations
+                photos += self._drop_photos(owner, forgotten.photo_ids)
+                still_cached += len(self._cache.forget(forgotten.cache_keys))
+        return Deleted(observations, photos, still_cached)
+
+    def expire_if_due(self) -> None:
+        """Do `expire` the first time, and then at most once an hour."""
+        if self._keep_days is None or not self._expiring.acquire(blocking=False):
+            return
+        try:
+            last = self._expired_at
+            if last is None or time.monotonic() - last >= _EXPIRY_EVERY_S:
+                self.expire()
+                self._expired_at = time.monotonic()
+        finally:
+            self._expiring.release()
+
+    def export(
+        self,
+        owner: str,
+        path: Path,
+        file_format: Format,
+        *,
+        wanted: Filter = EVERYTHING,
+        include_sandbox: bool = False,
+        with_photos: bool = False,
+    ) -> tuple[Path, Exported]:
+        """Write the owner's observations for others to read; return where they are, and what is there.
+
+        ``csv`` is `export.observations`, ``dwca`` a Darwin Core Archive, with photos in it where they
+        are asked for. Places of sensitive plants are not told exactly. With sandbox answers the file's
+        name ends in ``-sandbox``. The file appears whole or not at all; raises `NothingToExport`,
+        and `PlantIDError` where it cannot be written.
+        """
+        if include_sandbox and not path.stem.endswith(SANDBOX_SUFFIX):
+            path = path.with_stem(f"{path.stem}{SANDBOX_SUFFIX}")
+        sensitive = Sensitive(self._rules(), self._names)
+        terms = Terms(self._names, sensitive, include_sandbox)
+        observations = self._history.all(owner, wanted)
+        load = (lambda photo_id: self.photo(owner, photo_id)) if with_photos else None
+        with whole_file(path) as file:
+            if file_format == "csv":
+                done = save_csv(file, observations, terms)
+            else:
+                done = write_archive(file, observations, terms, now=self._now(), load_photo=load)
+            if not done.observations:
+                raise NothingToExport(done.left_out)
+        return path, done
+
+    def export_mine(self, owner: str, path: Path) -> Exported:
+        """Write all that is the owner's, exactly as it is kept, into one ZIP for its owner."""
+        with whole_file(path) as file:
+            return write_mine(
+                file,
+                self._history.all(owner),
+                Terms(self._names, None, include_sandbox=True),
+                [photo.photo_id for photo in self._photos.owned(owner)],
+                lambda photo_id: self.photo(owner, photo_id),
+            )
+
+    def _deleted(self, forgotten: Forgotten, photos: int) -> Deleted:
+        left = self._cache.forget(forgotten.cache_keys)
+        return Deleted(forgotten.observations, photos, len(left))
+
+    def _drop_photos(self, owner: str, photo_ids: Iterable[str]) -> int:
+        gone = 0
+        for photo_id in photo_ids:
+            try:
+                self._photos.delete(owner, photo_id)
+            except PhotoNotFound:
+                continue
+            gone += 1
+        return gone
+
+    def _sweep(self, owner: str) -> None:
+        """Delete the owner's photos that no observation needs: what a crash left."""
+        needed = {
+            photo.photo_id for observed in self._history.all(owner) for photo in observed.photos
+        }
+        owned = [photo.photo_id for photo in self._photos.owned(owner)]
+        self._drop_photos(owner, [photo_id for photo_id in owned if photo_id not in needed])

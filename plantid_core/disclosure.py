@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from plantid_core.errors import HerbariumUnusable
+from plantid_core.providers.herbarium.provider import HerbariumProvider
+
 if TYPE_CHECKING:
     from plantid_core.plants import Provider
     from plantid_core.settings import Settings
@@ -27,6 +30,9 @@ def describe(provider: Provider, settings: Settings) -> ProviderInfo:
     if provider.name == "offline":
         sends = "The offline model runs on this machine; nothing is sent."
         return ProviderInfo("offline", "Offline model", sandbox=False, host="", sends=sends)
+    if isinstance(provider, HerbariumProvider):
+        sends = _herbarium(provider)
+        return ProviderInfo("herbarium", "Local herbarium", sandbox=False, host="", sends=sends)
     real = settings.plant_id_url if provider.name == "plant_id" else settings.plantnet_url
     title = "Plant.id" if provider.name == "plant_id" else "Pl@ntNet"
     if provider.sandbox:
@@ -40,3 +46,13 @@ def describe(provider: Provider, settings: Settings) -> ProviderInfo:
     )
     sends = f"{title} ({host}) receives the cleaned photos, {more}; never the file itself."
     return ProviderInfo(provider.name, title, sandbox=False, host=host, sends=sends)
+
+
+def _herbarium(provider: HerbariumProvider) -> str:
+    runs = "The local herbarium runs on this machine; nothing is sent."
+    try:
+        found = provider.herbarium()
+    except HerbariumUnusable as error:
+        return f"{runs} {error}"
+    photos = "1 photo" if found.photos == 1 else f"{found.photos:,} photos"
+    return f"{runs} Built from {photos} of {len(found.entries):,} species on {found.made:%Y-%m-%d}."

@@ -19,10 +19,15 @@
     ├── QuotaExceeded           (limit, used, asked)          the owner's photos would take too much
     ├── StorageFailed           (reason)                      the disk of photos cannot be used
     ├── ObservationNotFound                                   this owner keeps no such observation
+    ├── ObservationRefused      (field, limit, value)         a part of an observation cannot be kept
+    ├── NotSuggested            (provider, name)              what was confirmed was suggested by nobody
+    ├── NothingToExport         (left_out)                    no observation may or can be given out
     ├── SandboxNotBotany        (providers)                   a sandbox's answer where botany is wanted
     ├── HistoryUnavailable      (reason)                      the database of observations cannot be used
     ├── NameUnparsable          (name)                        a text that is no scientific name
     ├── InputUnreadable         (path, reason)                a file that is not what a command needs
+    ├── HerbariumUnusable       (reason)                      the local herbarium cannot be used or made
+    ├── TooFewPhotos            (photos, right)               a calibration on too little
     └── ProviderError           (provider, code, retry_after_s, uncounted, transient)
         ├── ProviderUnavailable     could not be reached, or failed
         ├── ProviderQuotaExceeded   no credits left, or asked to slow down
@@ -212,6 +217,37 @@ class ObservationNotFound(PlantIDError):
         super().__init__("No such observation is kept for you: it was deleted, or never kept.")
 
 
+class ObservationRefused(PlantIDError):
+    """A part of an observation cannot be kept as it is.
+
+    ``field`` names it ("place.latitude"), ``limit`` is what is allowed, ``value`` what was found.
+    """
+
+    def __init__(self, field: str, limit: str, value: str) -> None:
+        self.field = field
+        self.limit = limit
+        self.value = value
+        super().__init__(f"This cannot be kept: {field} must be {limit}, and is {value}.")
+
+
+class NotSuggested(PlantIDError):
+    """A determination names a suggestion that ``provider`` did not make of this observation."""
+
+    def __init__(self, provider: str, name: str, reason: str) -> None:
+        self.provider = provider
+        self.name = name
+        super().__init__(f"{provider} did not suggest {name[:80]!r} here: {reason}")
+
+
+class NothingToExport(PlantIDError):
+    """No file was written, since nothing would be in it; ``left_out`` counts observations by reason."""
+
+    def __init__(self, left_out: Mapping[str, int]) -> None:
+        self.left_out = dict(left_out)
+        why = "; ".join(f"{count:,} left out, since {reason}" for reason, count in left_out.items())
+        super().__init__(f"There is nothing to export: {why or 'nothing that is wanted is kept'}.")
+
+
 class SandboxNotBotany(PlantIDError):
     """Answers of the sandbox were about to become a determination, an export or an evaluation.
 
@@ -249,6 +285,30 @@ class InputUnreadable(PlantIDError):
         self.path = path
         self.reason = reason
         super().__init__(f"{path}: {reason}")
+
+
+class TooFewPhotos(PlantIDError):
+    """A calibration was to be fitted on ``photos``, ``right`` of them named right: too few to tell."""
+
+    def __init__(self, photos: int, right: int, least: int, least_of_each: int) -> None:
+        self.photos = photos
+        self.right = right
+        super().__init__(
+            f"{photos} labelled photos, {right} of them named right, are too few to calibrate on:"
+            f" it takes {least}, with at least {least_of_each} right and {least_of_each} wrong."
+        )
+
+
+class HerbariumUnusable(PlantIDError):
+    """The local herbarium cannot be used or made; ``reason`` is a short stable word.
+
+    missing, damaged, foreign (another file), newer (of a newer version), model (made with another image
+    model), empty (no photo was left to learn from), busy (another build is under way) or disk.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        self.reason = reason
+        super().__init__(message)
 
 
 class ProviderError(PlantIDError):

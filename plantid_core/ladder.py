@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from plantid_core.plants import Answer, Outcome, Rung
 
 _HEARD = {"ok", "no_match", "not_a_plant"}
+_HERE = {"offline": "the offline model", "herbarium": "the local herbarium"}
 
 
 def rung(answers: Sequence[Answer]) -> Rung:
@@ -55,7 +56,8 @@ def stand_in(outcome: Outcome) -> str:
     if outcome.rung == "stale":
         return f"{earlier} did not answer: an earlier answer stands in (stale, {oldest} old)."
     if outcome.rung == "offline" and silent:
-        return f"{_list(silent)} did not answer: only the offline model did."
+        here = _list([_title(answer) for answer in outcome.answers if answer.status in _HEARD])
+        return f"{_list(silent)} did not answer: only {here} did."
     if outcome.rung == "other":
         heard = [_title(answer) for answer in outcome.answers if answer.status in _HEARD]
         verb = "stands in" if len(heard) == 1 else "stand in"
@@ -69,8 +71,7 @@ def stand_in(outcome: Outcome) -> str:
 
 
 def _title(answer: Answer) -> str:
-    title = TITLES.get(answer.provider, answer.provider)
-    return "the offline model" if answer.provider == "offline" else title
+    return _HERE.get(answer.provider) or TITLES.get(answer.provider, answer.provider)
 
 
 def _list(names: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from plantid_core.errors import StoreUnavailable
-from plantid_core.plants import LOCAL
+from plantid_core.plants import LOCAL, Occasional
 from plantid_core.resilience.policy import Policy
 
 if TYPE_CHECKING:
@@ -14,12 +14,15 @@ if TYPE_CHECKING:
 
     import redis
 
+    from plantid_core.collection import Collection
+    from plantid_core.compare.names.values import Reconciler
     from plantid_core.credits import Credits
     from plantid_core.crew import Crew
     from plantid_core.guards import Guards
     from plantid_core.plants import Provider
     from plantid_core.resilience.breaker import Breaker
     from plantid_core.resilience.breaker_settings import BreakerSettings
+    from plantid_core.resilience.cache import Cache
     from plantid_core.resilience.link import Address
     from plantid_core.resilience.quota import Quota
     from plantid_core.sandbox.embedded import EmbeddedSandbox
@@ -100,6 +103,7 @@ def store(settings: Settings, owned: list[Closable]) -> redis.Redis | None:
 
 def make_providers(settings: Settings, owned: list[Closable]) -> list[Provider]:
     """Return every provider; one without a key is answered by the sandbox."""
+    from plantid_core.providers.herbarium.provider import HerbariumProvider
     from plantid_core.providers.http import Timeouts
     from plantid_core.providers.offline import OfflineProvider
     from plantid_core.providers.plant_id import PlantId
@@ -121,7 +125,17 @@ def make_providers(settings: Settings, owned: list[Closable]) -> list[Provider]:
         else PlantNet(settings.plantnet_url, plantnet_key.get_secret_value(), timeouts=timeouts)
     )
     owned += [plant_id, plantnet]
-    return [plant_id, plantnet, OfflineProvider(settings.data_dir)]
+    here = (OfflineProvider(settings.data_dir), HerbariumProvider(settings.data_dir))
+    return [plant_id, plantnet, *here]
+
+
+def offered(providers: Mapping[str, Provider]) -> dict[str, Provider]:
+    """Return those that can be asked now: the local herbarium comes and goes with its file."""
+    return {
+        name: provider
+        for name, provider in providers.items()
+        if not isinstance(provider, Occasional) or provider.offered
+    }
 
 
 def make_quota(settings: Settings, providers: Sequence[Provider], address: Address | None) -> Quota:
@@ -239,6 +253,30 @@ def make_guards(
         for provider in providers
         if provider.name in breakers
     }
+
+
+def make_collection(settings: Settings, cache: Cache, names: Reconciler) -> Collection:
+    """Return what people keep, in the data directory or the database that the settings name.
+
+    A user's own ``sensitive.csv`` in the data directory adds to the plants whose place is not told.
+    """
+    from plantid_core.collection import Collection, Stores
+    from plantid_core.export import sensitive
+    from plantid_core.store.history.history import open_history
+    from plantid_core.store.photos import PhotoStore
+
+    own = settings.data_dir / "sensitive.csv"
+
+    def rules() -> tuple[sensitive.Rule, ...]:
+        return (*sensitive.shipped(), *(sensitive.read(own) if own.exists() else ()))
+
+    stores = Stores(
+        open_history(settings),
+        PhotoStore(settings.data_dir / "photos"),
+        cache,
+        settings.data_dir / "collection",
+    )
+    return Collection(stores, names, rules, keep_days=settings.history_keep_days)
 
 
 def _sandbox_url(settings: Settings, owned: list[Closable]) -> str:

@@ -1,7 +1,8 @@
 """A photo goes in at the top, ranked species come out.
 
-``identify``: photos (already admitted) → a key a provider → cache → provider → one outcome. A
-provider that fails is one entry of the answers, never an exception.
+``begin``: photos (already admitted) → a key a provider → cache → provider → one outcome. Whoever
+asks may take each answer as it comes, or wait for them all. A provider that fails is one entry of the
+answers, never an exception.
 """
 
 from __future__ import annotations
@@ -37,13 +38,13 @@ from plantid_core.resilience.heartbeat import lease_lost
 from plantid_core.telemetry import tell
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from plantid_core.credits import Credits
     from plantid_core.crew import Crew
     from plantid_core.deadline import Deadline
     from plantid_core.guards import Guards
-    from plantid_core.plants import Observation, Organ, Provider
+    from plantid_core.plants import Consensus, Observation, Organ, Provider
     from plantid_core.resilience.cache import Cache
     from plantid_core.resilience.envelope import Kind
     from plantid_core.telemetry import Note, Trace
@@ -68,7 +69,8 @@ class Pipeline:
     """The parts one request passes through; ``local`` caches what this machine computes itself.
 
     Each provider has threads of its own, so that one that is stuck keeps nobody else waiting. What
-    lies near is answered on the caller's own thread, so that it waits for none of them.
+    lies near is answered on the caller's own thread, so that it waits for none of them. ``join`` makes
+    the joint verdict of all answers.
     """
 
     shared: Cache
@@ -76,8 +78,9 @@ class Pipeline:
     crews: Mapping[str, Crew]
     guards: Mapping[str, Guards]
     credits: Credits
+    join: Callable[[Sequence[Answer]], Consensus] = consensus
 
-    def identify(
+    def begin(
         self,
         photos: Sequence[Photo],
         observation: Observation,
@@ -87,23 +90,11 @@ class Pipeline:
         *,
         fresh: bool = False,
         user: str = "local",
-    ) -> Outcome:
-        """Return every provider's answer, all asked at once; never raises for a provider's sake."""
+    ) -> Asking:
+        """Ask every provider at once; never raises for a provider's sake."""
         question = Question(observation, deadline, fresh, user)
-        asked = [self._ask(provider, question, trace) for provider in providers]
-        answers = tuple(one.collect() for one in asked)
-        step = rung(answers)
-        with trace.stage("consensus"):
-            agreed = nobody(earliest_retry_s(answers)) if step == "none" else consensus(answers)
-        return Outcome(
-            id=uuid.uuid4().hex,
-            photos=tuple(summary(photo) for photo in photos),
-            answers=answers,
-            consensus=agreed,
-            rung=step,
-            degraded=() if self.shared.available() else ("redis",),
-            trace=trace.stages(),
-        )
+        asked = {provider.name: self._ask(provider, question, trace) for provider in providers}
+        return Asking(self, tuple(summary(photo) for photo in photos), asked, trace)
 
     def _ask(self, provider: Provider, question: Question, trace: Trace) -> _Asked:
         cache = self.local if provider.name in LOCAL else self.shared
@@ -118,6 +109,53 @@ class Pipeline:
         else:
             self.crews[provider.name].ask(f"{key}\0fresh" if question.fresh else key, asked)
         return asked
+
+
+class Asking:
+    """One request under way: its answers as they come, or the outcome; from any number of threads."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        photos: tuple[PhotoSummary, ...],
+        asked: Mapping[str, _Asked],
+        trace: Trace,
+    ) -> None:
+        self._pipeline, self._photos, self._asked, self._trace = pipeline, photos, asked, trace
+        self._lock = threading.Lock()
+        self._outcome: Outcome | None = None
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """Return the names of those that are asked, in the order of the outcome's answers."""
+        return tuple(self._asked)
+
+    def answer(self, provider: str) -> Answer:
+        """Return one provider's answer, once it is there or the time is up; the same each time."""
+        return self._asked[provider].collect()
+
+    def outcome(self) -> Outcome:
+        """Return the outcome, once every answer is there or the time is up; the same each time."""
+        with self._lock:
+            if self._outcome is None:
+                self._outcome = self._joined()
+            return self._outcome
+
+    def _joined(self) -> Outcome:
+        answers = tuple(self.answer(name) for name in self._asked)
+        step = rung(answers)
+        with self._trace.stage("consensus"):
+            retry_s = earliest_retry_s(answers)
+            agreed = nobody(retry_s) if step == "none" else self._pipeline.join(answers)
+        return Outcome(
+            id=uuid.uuid4().hex,
+            photos=self._photos,
+            answers=answers,
+            consensus=agreed,
+            rung=step,
+            degraded=() if self._pipeline.shared.available() else ("redis",),
+            trace=self._trace.stages(),
+        )
 
 
 @dataclass(slots=True)
@@ -136,6 +174,8 @@ class _Asked:
     _future: Future[Answer] = field(default_factory=Future)
     _stage: ExitStack = field(default_factory=ExitStack)
     _note: Note = field(init=False)
+    _collecting: threading.Lock = field(default_factory=threading.Lock)
+    _collected: Answer | None = None
 
     def __post_init__(self) -> None:
         self._note = self._stage.enter_context(self.trace.stage(self.provider.name))
@@ -175,7 +215,13 @@ class _Asked:
         self._future.set_result(given)
 
     def collect(self) -> Answer:
-        """Return the answer, or that there was none in time."""
+        """Return the answer, or that there was none in time; the same each time."""
+        with self._collecting:
+            if self._collected is None:
+                self._collected = self._in_time()
+            return self._collected
+
+    def _in_time(self) -> Answer:
         deadline = self.question.deadline
         # One end for all providers, so that several that are late cost the grace once.
         left = min(deadline.at + _GRACE_S - time.monotonic(), threading.TIMEOUT_MAX)

@@ -150,6 +150,15 @@ class Metered(Protocol):
         """Return how many requests are left, None where there is no limit; raises `ProviderError`."""
 
 
+@runtime_checkable
+class Occasional(Protocol):
+    """A provider that is there at some times only."""
+
+    @property
+    def offered(self) -> bool:
+        """Tell whether it can be asked now; costs next to nothing."""
+
+
 class AnswerError(TypedDict):
     """Why a provider gave no answer."""
 

@@ -7,12 +7,16 @@ import math
 import threading
 from contextlib import ExitStack
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, cast
 
 from plantid_core import credits as spending
 from plantid_core import parts
 from plantid_core.admission import Admission
+from plantid_core.compare import calibration
+from plantid_core.compare.consensus import consensus
+from plantid_core.compare.names.reconcile import open_names
 from plantid_core.deadline import Deadline
 from plantid_core.disclosure import ProviderInfo, describe
 from plantid_core.errors import (
@@ -21,12 +25,14 @@ from plantid_core.errors import (
     PlantIDError,
     ProviderError,
 )
-from plantid_core.pipeline import Pipeline, pictures, reply_kind
+from plantid_core.pipeline import Pipeline, cache_key, pictures, reply_kind
 from plantid_core.plants import ORGANS, Observation, Organ
 from plantid_core.resilience.cache import Cache
 from plantid_core.resilience.counters import expose
 from plantid_core.resilience.link import Address, Timeouts
 from plantid_core.settings import Settings, load_settings
+from plantid_core.store.history.values import LOCAL_OWNER, Circumstances
+from plantid_core.store.hold import Hold
 from plantid_core.telemetry import Trace
 from plantid_core.upload import Upload
 from plantid_core.upload.isolation.pool import shared_pool
@@ -39,12 +45,17 @@ if TYPE_CHECKING:
 
     import redis
 
+    from plantid_core.collection import Collection
     from plantid_core.credits import Spending
     from plantid_core.parts import Closable
-    from plantid_core.plants import Outcome, Place, Provider
+    from plantid_core.pipeline import Asking
+    from plantid_core.plants import Answer, Consensus, Outcome, Place, Provider
+    from plantid_core.providers.herbarium.herbarium import Herbarium
+    from plantid_core.providers.herbarium.provider import HerbariumProvider
     from plantid_core.providers.plantnet import PlantNet, Project
     from plantid_core.resilience.breaker_settings import BreakerReport, State
     from plantid_core.resilience.quota import QuotaState
+    from plantid_core.store.history.values import Observed
     from plantid_core.upload import Photo, Prefill
 
 MOST_PHOTOS = 5
@@ -94,6 +105,7 @@ class Workbench:
         self._stack.callback(self.cache.close)
         local = Cache(None, policy, kind_of=reply_kind)
         self._stack.callback(local.close)
+        self.cache.beside.append(local)
         self.admission = Admission()
         crews = parts.make_crews(settings, providers)
         self.own(*crews.values())
@@ -104,7 +116,13 @@ class Workbench:
         self._guards = parts.make_guards(
             settings, providers, self.breakers, self.quota, self.credits
         )
-        self._pipeline = Pipeline(self.cache, local, crews, self._guards, self.credits)
+        self.names = open_names(settings.data_dir)
+        self.own(self.names)
+        self.calibration = calibration.load(settings.data_dir)
+        join = partial(consensus, names=self.names, calibration=self.calibration)
+        self._pipeline = Pipeline(self.cache, local, crews, self._guards, self.credits, join)
+        self._collection: Collection | None = None
+        self._collecting = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -143,6 +161,35 @@ class Workbench:
         `UploadRejected` for the first file that is refused, `PlantIDError` for a choice that cannot be;
         a service that fails is an entry of the answers.
         """
+        return self.begin(
+            photos,
+            organs=organs,
+            place=place,
+            date=date,
+            providers=providers,
+            language=language,
+            fresh=fresh,
+            deadline_s=deadline_s,
+            user=user,
+        ).outcome()
+
+    def begin(  # noqa: PLR0913 - the same as `identify`
+        self,
+        photos: Sequence[Upload],
+        *,
+        organs: Sequence[Organ] | None = None,
+        place: Place | None = None,
+        date: dt.date | None = None,
+        providers: Sequence[str] | None = None,
+        language: str = "en",
+        fresh: bool = False,
+        deadline_s: float | None = None,
+        user: str = "local",
+    ) -> Asking:
+        """Ask as `identify` does, and return at once: each answer can be taken as it comes.
+
+        Raises what `identify` raises, before anybody is asked.
+        """
         deadline = self._deadline(deadline_s)
         trace = Trace()
         _require_count(len(photos))
@@ -150,8 +197,68 @@ class Workbench:
         shown = _organs(organs, len(admitted))
         observation = Observation(pictures(admitted, shown), place, date, language)
         chosen = self._chosen(providers)
-        return self._pipeline.identify(
+        return self._pipeline.begin(
             admitted, observation, chosen, deadline, trace, fresh=fresh, user=user
+        )
+
+    @property
+    def collection(self) -> Collection:
+        """Return what people keep; its database is opened on first use."""
+        with self._collecting:
+            if self._collection is None:
+                self._collection = parts.make_collection(self.settings, self.cache, self.names)
+                self.own(self._collection)
+            return self._collection
+
+    def owner(self) -> str | None:
+        """Return who owns what is made here: one local person; None where that takes a sign-in."""
+        return None if self.settings.environment == "production" else LOCAL_OWNER
+
+    def keep(
+        self,
+        outcome: Outcome,
+        photos: Sequence[Upload | Photo],
+        *,
+        organs: Sequence[Organ] | None = None,
+        place: Place | None = None,
+        date: dt.date | None = None,
+        language: str = "en",
+        circumstances: Circumstances | None = None,
+    ) -> Observed:
+        """Keep an outcome of `identify` in the owner's history; its id is the outcome's.
+
+        Give what `identify` was given, or the clean photos. ``circumstances`` (None: the place and date
+        asked about, with the settings' name and licence) is what is kept of where, when and by whom it
+        was seen. To keep the same outcome again changes nothing. Raises what `Collection.keep` raises,
+        and `PlantIDError` where there is no owner, or the photos are not the outcome's.
+        """
+        owner = self.owner()
+        if owner is None:
+            raise PlantIDError("A history needs a sign-in, which this app does not have yet.")
+        admitted = [self.admit(one) if isinstance(one, Upload) else one for one in photos]
+        if [photo.sha256 for photo in admitted] != [photo.sha256 for photo in outcome.photos]:
+            raise PlantIDError(
+                "These are not the photos that were identified: identify them first."
+            )
+        shown = _organs(organs, len(admitted))
+        asked = Observation(pictures(admitted, shown), place, date, language)
+        answered = {answer.provider for answer in outcome.answers}
+        keys = {
+            name: cache_key(provider, asked)
+            for name, provider in self._providers.items()
+            if name in answered
+        }
+        seen = circumstances or Circumstances(
+            date, place, None, self.settings.recorded_by, self.settings.licence
+        )
+        return self.collection.keep(
+            owner,
+            outcome,
+            admitted,
+            shown,
+            circumstances=seen,
+            language=language,
+            cache_keys=keys,
         )
 
     def admit(self, upload: Upload) -> Photo:
@@ -167,7 +274,11 @@ class Workbench:
 
     def providers(self) -> tuple[ProviderInfo, ...]:
         """Return every provider that can be asked, in the order of the columns."""
-        return tuple(describe(provider, self.settings) for provider in self._providers.values())
+        return tuple(describe(provider, self.settings) for provider in self._offered().values())
+
+    def joint(self, answers: Sequence[Answer]) -> Consensus:
+        """Return the joint verdict of answers that were given to several requests of one plant."""
+        return self._pipeline.join(answers)
 
     def project_for(self, place: Place) -> Project | None:
         """Return the flora that Pl@ntNet would be asked for at a place; None if it cannot tell."""
@@ -180,19 +291,32 @@ class Workbench:
         except (ProviderError, DeadlineExceeded):
             return None
 
+    def herbarium(self) -> Herbarium | None:
+        """Return the local herbarium as it is now, None where there is none.
+
+        Raises `HerbariumUnusable` for one that is damaged.
+        """
+        provider = self._offered().get("herbarium")
+        return None if provider is None else cast("HerbariumProvider", provider).herbarium()
+
+    def seen_by_herbarium(self, sha256: str) -> bool:
+        """Tell whether the local herbarium was made from the cleaned photo of this digest."""
+        provider = self._offered().get("herbarium")
+        return provider is not None and cast("HerbariumProvider", provider).seen(sha256)
+
     def readiness(self) -> Readiness:
         """Return the state of what is depended on; ready as long as any provider can be asked."""
         answers = self.cache.probe()
         states = {name: breaker.state for name, breaker in self.breakers.items()}
         left_alone = [name for name, state in states.items() if state != "closed"]
         return {
-            "ready": bool(self._providers),
+            "ready": bool(self._offered()),
             "redis": "ok" if answers else "down",
             "degraded": [*([] if answers else ["redis"]), *left_alone],
             "breakers": states,
             "providers": {
                 name: "sandbox" if provider.sandbox else "configured"
-                for name, provider in self._providers.items()
+                for name, provider in self._offered().items()
             },
             "counters": {"decoded": self.admission.decoded, **self._cache_counts()},
             "credits": {name: self.credits.of(name) for name in self._guards},
@@ -225,13 +349,17 @@ class Workbench:
         }
 
     def _chosen(self, names: Sequence[str] | None) -> list[Provider]:
+        offered = self._offered()
         if names is None:
-            return list(self._providers.values())
-        unknown = [name for name in names if name not in self._providers]
+            return list(offered.values())
+        unknown = [name for name in names if name not in offered]
         if unknown:
-            known = ", ".join(self._providers)
+            known = ", ".join(offered)
             raise PlantIDError(f"There is no provider called {unknown[0]!r}. Known: {known}.")
-        return [self._providers[name] for name in dict.fromkeys(names)]
+        return [offered[name] for name in dict.fromkeys(names)]
+
+    def _offered(self) -> dict[str, Provider]:
+        return parts.offered(self._providers)
 
 
 def _require_count(count: int) -> None:
@@ -264,7 +392,7 @@ def open_workbench(settings: Settings | None = None) -> Workbench:
         fault = f"PLANTID_DATA_DIR ({settings.data_dir}) cannot be used: {error.strerror}."
         raise ConfigurationError([fault]) from error
     with ExitStack() as undo:
-        owned: list[Closable] = []
+        owned: list[Closable] = [Hold(settings.data_dir)]
         client = parts.store(settings, owned)
         undo.callback(_close_all, owned)
         providers = parts.make_providers(settings, owned)
@@ -280,10 +408,13 @@ def _close_all(owned: list[Closable]) -> None:
         part.close()
 
 
-def sample_photo() -> Upload:
-    """Return a real photo of a dahlia, shipped by an installed package (scikit-learn, BSD)."""
+def sample_photo(name: str = "flower.jpg") -> Upload:
+    """Return a real photo, shipped by an installed package (scikit-learn, BSD).
+
+    ``flower.jpg`` shows a dahlia, ``china.jpg`` a palace.
+    """
     spec = importlib.util.find_spec("sklearn")
     if spec is None or not spec.submodule_search_locations:
         raise PlantIDError("The sample photo is missing: scikit-learn is not installed.")
-    path = Path(spec.submodule_search_locations[0]) / "datasets" / "images" / "flower.jpg"
-    return Upload(path.read_bytes(), "flower.jpg", "image/jpeg")
+    path = Path(spec.submodule_search_locations[0]) / "datasets" / "images" / name
+    return Upload(path.read_bytes(), name, "image/jpeg")

@@ -25,6 +25,8 @@ _MODULES = {
     "breaker": "breaker",
     "simulate": "simulate",
     "live-vs-sim": "live_vs_sim",
+    "herbarium": "herbarium",
+    "batch": "batch",
 }
 NAMES = tuple(_MODULES)
 

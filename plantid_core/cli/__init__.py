@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 import plantid_core
-from plantid_core.errors import ConfigurationError, PlantIDError, UploadRejected
+from plantid_core.errors import ConfigurationError, InputUnreadable, PlantIDError, UploadRejected
 
 USAGE, REFUSED, UNANSWERED = 2, 3, 4
 
@@ -43,18 +43,41 @@ def root(
 
 def main() -> None:
     """Run the command line; every error of ours becomes one line on stderr and an exit code."""
-    from plantid_core.cli import bench, drill, identify, sandbox, serve, simulate, upload
+    from plantid_core.cli import (
+        backup,
+        batch,
+        bench,
+        compare,
+        drill,
+        evaluate,
+        herbarium,
+        history,
+        identify,
+        names,
+        sandbox,
+        serve,
+        simulate,
+        upload,
+    )
 
     app.command("identify")(identify.identify)
+    app.command("compare")(compare.compare)
+    app.command("evaluate")(evaluate.evaluate)
+    app.command("batch")(batch.batch)
     app.command("sandbox")(sandbox.sandbox)
     app.command("serve")(serve.serve)
     app.command("bench")(bench.bench)
     app.command("drill")(drill.drill)
     app.command("simulate")(simulate.simulate)
     app.add_typer(upload.app, name="upload")
+    app.add_typer(names.app, name="names")
+    app.add_typer(herbarium.app, name="herbarium")
+    app.add_typer(history.app, name="history")
+    app.command("backup")(backup.backup)
+    app.command("restore")(backup.restore)
     try:
         app()
-    except UploadRejected as rejected:
+    except (UploadRejected, InputUnreadable) as rejected:
         _stop(str(rejected), REFUSED)
     except ConfigurationError as error:
         _stop("\n".join(error.faults), USAGE)

@@ -29,6 +29,14 @@ _SHOWN = 5
 def show(outcome: Outcome) -> None:
     """Print the joint verdict and one table a provider."""
     console = Console()
+    verdict(console, outcome)
+    console.print(Columns([_table(answer) for answer in outcome.answers]))
+    if outcome.degraded:
+        console.print(f"[yellow]Degraded: {', '.join(outcome.degraded)}[/yellow]")
+
+
+def verdict(console: Console, outcome: Outcome) -> None:
+    """Print the joint verdict, and who stands in for whom."""
     joint = outcome.consensus
     if joint.abstained:
         console.print(f"[bold]{escape(joint.abstained)}[/bold]")
@@ -41,9 +49,6 @@ def show(outcome: Outcome) -> None:
         )
     if sentence := stand_in(outcome):
         console.print(f"[dim]{escape(sentence)}[/dim]")
-    console.print(Columns([_table(answer) for answer in outcome.answers]))
-    if outcome.degraded:
-        console.print(f"[yellow]Degraded: {', '.join(outcome.degraded)}[/yellow]")
 
 
 def _table(answer: Answer) -> Table:

@@ -1,83 +1,202 @@
-"""One ranking out of several, by reciprocal rank fusion.
+"""One verdict out of several answers, or what can be said where there is none.
 
-Cormack, Clarke and Büttcher, "Reciprocal rank fusion outperforms Condorcet and individual rank
-learning methods", SIGIR 2009: a name's weight is the sum over providers of 1 / (60 + rank). The
-score shown beside it is the mean of the providers' own scores (0 where one does not name it), so
-that no probability is invented.
+The rules, in this order:
+
+1. Where as many see no plant as name one, or more, there is no verdict.
+2. A species is the verdict where more than half of those that name a plant name it first. Who names only
+   its genus or family supports it. Of two species so supported, more first places decide.
+3. One voice must be sure: a species that a single provider names first needs a score of 0.5, so that it is
+   likelier right than wrong (C. K. Chow, "On optimum recognition error and reject tradeoff", IEEE
+   Transactions on Information Theory 16, 1970). Where several agree, 0.1 from any of them will do.
+4. Else the same is asked of the genus, with the scores of its species added up, and then of the family.
+5. Else nothing is said.
+
+``fusion`` has the order and the scores. No score counts twice: where the verdict is a genus, its species are
+inside that entry.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
+from dataclasses import dataclass
+from math import fsum
 from typing import TYPE_CHECKING
 
+from plantid_core.compare.ballots import ballots, title_taxon
+from plantid_core.compare.fusion import contains, fuse, shares_of
+from plantid_core.compare.titles import begun, in_text, listed
 from plantid_core.plants import Consensus, ConsensusEntry
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from plantid_core.plants import Answer, Suggestion
+    from plantid_core.compare.ballots import Ballot
+    from plantid_core.compare.calibration import Calibration
+    from plantid_core.compare.fusion import Fused
+    from plantid_core.compare.names.values import Level, Reconciled, Reconciler
+    from plantid_core.plants import Answer
 
-_K = 60
+# The least score of a verdict: of one voice, and of the surer of several that agree.
+ALONE, TOGETHER = 0.5, 0.1
+
 _SHOWN = 5
+_HEARD = {"ok", "no_match", "not_a_plant"}
+_ABOVE: tuple[Level, ...] = ("genus", "family")
+_CLOSER = "Try a closer photo of a flower, a fruit or one leaf."
 
 
-def consensus(answers: Sequence[Answer]) -> Consensus:
-    """Return the joint ranking of the answers that name plants; abstains, with the reason, else."""
-    voters = [answer for answer in answers if answer.status == "ok" and answer.suggestions]
-    if not voters:
+def consensus(
+    answers: Sequence[Answer],
+    names: Reconciler | None = None,
+    calibration: Calibration | None = None,
+) -> Consensus:
+    """Return the joint ranking; ``abstained`` has a sentence wherever no species is the verdict.
+
+    An entry of rank genus or family leads where the verdict is only that precise. ``names`` is what brings
+    synonyms together (None: the table that is shipped), ``calibration`` what turns a provider's scores
+    into shares of right answers (None: they are taken as they are).
+    """
+    if names is None:
+        from plantid_core.compare.names.reconcile import shipped
+
+        names = shipped()
+    heard = [answer for answer in answers if answer.status in _HEARD]
+    cast = [ballot for ballot in ballots(heard, names) if ballot.votes]
+    if not cast:
         return Consensus(abstained=_no_names(answers))
-    entries = _fuse(voters)
-    tops = [answer.suggestions[0] for answer in voters]
-    species = Counter(_name(top) for top in tops)
-    if len(voters) > 1 and species.most_common(1)[0][1] == 1:
-        return Consensus(entries, abstained=_disagreement(tops))
-    return Consensus(entries)
+    shares = [shares_of(ballot, calibration) for ballot in cast]
+    count = _counted(cast, shares, len(heard))
+    entries = tuple(_entry(one) for one in count.fused[:_SHOWN])
+    blind = sorted(answer.provider for answer in heard if answer.status == "not_a_plant")
+    if len(blind) >= len(cast):
+        return Consensus(entries, _no_plant(blind, cast))
+    if _decided(count):
+        return Consensus(entries)
+    only = len(cast) == 1 and len(answers) > 1
+    for level in _ABOVE:
+        if (key := _common(count, level)) is not None:
+            said = f"{_why(count, only=only)}: likely {level} {key.capitalize()}."
+            return Consensus(_rolled_up(count, level, key), said)
+    return Consensus(entries, f"{_nothing(count, only=only)} {_CLOSER}")
 
 
-def _fuse(voters: list[Answer]) -> tuple[ConsensusEntry, ...]:
-    weights: defaultdict[str, float] = defaultdict(float)
-    scores: defaultdict[str, float] = defaultdict(float)
-    named_by: defaultdict[str, list[str]] = defaultdict(list)
-    first: dict[str, Suggestion] = {}
-    for answer in voters:
-        for rank, suggestion in enumerate(answer.suggestions, start=1):
-            name = _name(suggestion)
-            if answer.provider in named_by[name]:
-                continue
-            weights[name] += 1 / (_K + rank)
-            scores[name] += suggestion.score / len(voters)
-            named_by[name].append(answer.provider)
-            first.setdefault(name, suggestion)
-    ranked = sorted(weights, key=lambda name: (-weights[name], -scores[name], name))[:_SHOWN]
-    return tuple(
-        ConsensusEntry(
-            first[name].taxon.scientific_name,
-            first[name].taxon.rank,
-            scores[name],
-            tuple(named_by[name]),
-        )
-        for name in ranked
+@dataclass(frozen=True, slots=True)
+class _Count:
+    """The ballots of those that name a plant with their scores, and how many answered at all.
+
+    ``fused`` is the joint order, ``tops`` what each puts first.
+    """
+
+    cast: Sequence[Ballot]
+    shares: Sequence[Mapping[str, float]]
+    heard: int
+    fused: Sequence[Fused]
+    tops: Sequence[Reconciled]
+
+    def shares_at(self, level: Level, key: str) -> list[float]:
+        """Return each provider's score of all its taxa within one; 0 where it names none of them."""
+        inside = {one.key for one in self.fused if one.taxon.key(level) == key}
+        within = [[score for own, score in share.items() if own in inside] for share in self.shares]
+        return [min(1.0, fsum(scores)) for scores in within]
+
+
+def _counted(cast: Sequence[Ballot], shares: Sequence[Mapping[str, float]], heard: int) -> _Count:
+    fused = fuse(cast, shares, heard)
+    # Each as the joint order has it: with the family that another provider may have told.
+    taxa = {one.key: one.taxon for one in fused}
+    tops = [taxa[next(iter(ballot.votes))] for ballot in cast]
+    return _Count(cast, shares, heard, fused, tops)
+
+
+def _decided(count: _Count) -> bool:
+    """Tell whether the first of the joint order is a verdict on the species."""
+    first = count.fused[0]
+    if first.taxon.species is None or not first.leads:
+        return False
+    rivals = [one for one in count.fused[1:2] if one.leads and one.taxon.species is not None]
+    tied = any(one.firsts == first.firsts for one in rivals)
+    return not tied and _sure(count, "species", first.taxon.species)
+
+
+def _common(count: _Count, level: Level) -> str | None:
+    """Return the genus or family that more than half name first, in whatever species, and surely."""
+    tops = count.tops
+    firsts = Counter(key for top in tops if (key := top.key(level)) is not None)
+    backed = {
+        key: number
+        for key, number in firsts.items()
+        if 2 * (number + _supporters(tops, level, key)) > len(tops)
+    }
+    most = max(backed.values(), default=0)
+    leading = [key for key, number in backed.items() if number == most]
+    return leading[0] if len(leading) == 1 and _sure(count, level, leading[0]) else None
+
+
+def _supporters(tops: Sequence[Reconciled], level: Level, key: str) -> int:
+    """Return how many name first only the family that this genus is of."""
+    shown = title_taxon([top for top in tops if top.key(level) == key])
+    return sum(contains(top, shown) for top in tops if top.key(level) is None)
+
+
+def _sure(count: _Count, level: Level, key: str) -> bool:
+    """Tell whether those that name a taxon first are sure enough of it."""
+    shares = [
+        share
+        for top, share in zip(count.tops, count.shares_at(level, key), strict=True)
+        if top.key(level) == key
+    ]
+    return max(shares) >= (ALONE if len(shares) == 1 else TOGETHER)
+
+
+def _rolled_up(count: _Count, level: Level, key: str) -> tuple[ConsensusEntry, ...]:
+    """Return the joint ranking with one entry for all taxa within a genus or family, at its head."""
+    shares = count.shares_at(level, key)
+    inside = [one for one in count.fused if one.taxon.key(level) == key]
+    providers = sorted({provider for one in inside for provider in one.providers})
+    whole = ConsensusEntry(key.capitalize(), level, fsum(shares) / count.heard, tuple(providers))
+    outside = [_entry(one) for one in count.fused if one.taxon.key(level) != key]
+    return (whole, *outside[: _SHOWN - 1])
+
+
+def _entry(one: Fused) -> ConsensusEntry:
+    return ConsensusEntry(one.taxon.scientific_name, one.taxon.rank, one.score, one.providers)
+
+
+def _why(count: _Count, *, only: bool) -> str:
+    """Return why there is no verdict on the species."""
+    species = {top.species for top in count.tops if top.species is not None}
+    if len(count.cast) > 1:
+        named = {0: "name no species", 1: "are not sure of the species"}
+        return f"The services {named.get(len(species), 'disagree on the species')}"
+    title = in_text(count.cast[0].provider)
+    unsure = "is not sure of the species" if species else "names no species"
+    return f"Only {title} names a plant, and it {unsure}" if only else begun(f"{title} {unsure}")
+
+
+def _nothing(count: _Count, *, only: bool) -> str:
+    """Return why there is no verdict at all."""
+    if len(count.cast) > 1:
+        agree = count.fused[0].leads
+        return "The services are not sure." if agree else "The services do not agree on a plant."
+    title = in_text(count.cast[0].provider)
+    return (
+        f"Only {title} names a plant, and it is not sure."
+        if only
+        else begun(f"{title} is not sure.")
     )
 
 
-def _name(suggestion: Suggestion) -> str:
-    """Return the name without its hybrid sign, which services write as ×, x, or not at all."""
-    words = suggestion.taxon.scientific_name.lower().replace("×", " ").split()
-    return " ".join(word for word in words if word != "x")
-
-
-def _disagreement(tops: list[Suggestion]) -> str:
-    genera = {_name(top).split(" ", maxsplit=1)[0] for top in tops}
-    if len(genera) == 1:
-        return f"The services disagree on the species: likely genus {genera.pop().capitalize()}."
-    return "The services disagree: no two name the same plant first."
+def _no_plant(blind: Sequence[str], cast: Sequence[Ballot]) -> str:
+    see = "sees" if len(blind) == 1 else "see"
+    name = "names" if len(cast) == 1 else "name"
+    naming = sorted(ballot.provider for ballot in cast)
+    return begun(f"{listed(blind)} {see} no plant in this picture; {listed(naming)} {name} one.")
 
 
 def _no_names(answers: Sequence[Answer]) -> str:
     statuses = {answer.status for answer in answers}
     if "not_a_plant" in statuses:
         return "No plant was recognised in this picture."
-    if "no_match" in statuses:
+    if statuses & _HEARD:
         return "No service knows this plant."
     return "No service could answer."

@@ -39,6 +39,7 @@ _PLACES = {
     "retry-storm": "limits.retry_storm",
     "one-bad-node": "fleet.one_bad_node",
     "half-open-storm": "fleet.half_open_storm",
+    "history": "history.history",
 }
 NAMES = tuple(_PLACES)
 

@@ -10,7 +10,7 @@ from plantid_core.drill.store import Store
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Self
 
     from plantid_core.drill.checks import Checks
@@ -27,6 +27,7 @@ class Scene:
         self._stack = ExitStack()
         self._clients = 0
         self.checks = checks
+        self.folder = rig.folder
         self.services = rig.services()
         self.store = Store(rig, name)
         self._stack.callback(self.store.close)
@@ -36,6 +37,10 @@ class Scene:
 
     def __exit__(self, *exc: object) -> None:
         self._stack.close()
+
+    def at_the_end(self, do: Callable[[], object]) -> None:
+        """Have something done when the drill ends, before the processes started so far are ended."""
+        self._stack.callback(do)
 
     def note(self, who: str, event: str, detail: str = "") -> None:
         """Add a moment to the timeline."""

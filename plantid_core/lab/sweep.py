@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import itertools
 import math
-import socket
 import time
 from dataclasses import dataclass, fields, replace
 from threading import Event
 from typing import TYPE_CHECKING, TypeVar, cast
-from urllib.parse import urlsplit
 
+from plantid_core.cluster import connect
 from plantid_core.errors import PlantIDError
 from plantid_core.lab.workload import BadWorkload, Workload
 
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MOST_JOBS = 100_000
-REACH_S = 5.0
 # What a workload's axis may be called, beside the fields that hold a number.
 LOAD, DELTA = "load", "delta_s"
 _WHOLE = frozenset({"keys", "processes"})
@@ -41,14 +39,6 @@ AXES = (
     LOAD,
     DELTA,
 )
-
-
-class ClusterUnavailable(PlantIDError):
-    """The Dask cluster at ``address`` cannot be used; the sentence says what to do."""
-
-    def __init__(self, address: str, reason: str) -> None:
-        super().__init__(f"The cluster at {address} cannot be used: {reason}")
-        self.address, self.reason = address, reason
 
 
 class SweepStopped(PlantIDError):
@@ -96,7 +86,7 @@ def run(
 
     ``scheduler`` is the address of a Dask scheduler (``tcp://host:8786``); None uses this machine's
     cores. ``tell`` hears of every run that ends. Raises `SweepStopped` once ``stop`` is set,
-    `SweepTooLarge`, `ClusterUnavailable`, and what a job raises.
+    `SweepTooLarge`, `plantid_core.cluster.ClusterUnavailable`, and what a job raises.
     """
     if len(jobs) > MOST_JOBS:
         raise SweepTooLarge(len(jobs))
@@ -162,26 +152,10 @@ def _cores() -> int:
 def _on_cluster(
     job: Callable[..., T], jobs: Sequence[tuple[object, ...]], address: str
 ) -> Generator[tuple[int, T]]:
-    try:
-        from distributed import Client, as_completed
-    except ImportError as error:
-        raise ClusterUnavailable(
-            address, 'Dask is not installed here. Run: pip install "plantid[cluster]"'
-        ) from error
-    _require_answer(address)
-    try:
-        client = Client(  # type: ignore[no-untyped-call]
-            address, timeout=REACH_S, set_as_default=False
-        )
-    except (OSError, ValueError) as error:
-        raise ClusterUnavailable(
-            address, f"what answers there is no Dask scheduler of our version ({error})."
-        ) from error
+    client = connect(address)
+    from distributed import as_completed
+
     with client:
-        if not client.scheduler_info()["workers"]:
-            raise ClusterUnavailable(
-                address, f"it has no workers. Start some: dask worker {address}"
-            )
         futures = [
             client.submit(_numbered, number, job, arguments, pure=False)
             for number, arguments in enumerate(jobs)
@@ -194,24 +168,6 @@ def _on_cluster(
                 yield future.result()
         finally:
             client.cancel(futures)  # type: ignore[no-untyped-call]
-
-
-def _require_answer(address: str) -> None:
-    # Asked of the plain socket: Dask's own client says no more, and leaves a thread that tries on.
-    parts = urlsplit(address)
-    try:
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host, port = None, None
-    if parts.scheme not in {"tcp", "tls"} or host is None or port is None:
-        raise ClusterUnavailable(address, "an address looks like tcp://host:8786.")
-    try:
-        socket.create_connection((host, port), REACH_S).close()
-    except OSError as error:
-        raise ClusterUnavailable(
-            address,
-            f"nobody answered within {REACH_S:.0f} s. Is `dask scheduler` running there?",
-        ) from error
 
 
 def grid(  # noqa: PLR0913 - what is swept, and how the sweep is run

@@ -18,6 +18,7 @@ import pandas as pd
 from PIL import Image, ImageEnhance, ImageFilter
 
 from plantid_core.compare.consensus import consensus
+from plantid_core.compare.evaluate.measure import mcnemar as split_test
 from plantid_core.palette import COLOURS, TITLES
 from plantid_core.plants import Answer, Suggestion
 from plantid_core.providers.recognition import load_head
@@ -118,17 +119,12 @@ def mcnemar(answers: pd.DataFrame) -> pd.DataFrame:
 
     With no photo on which they differ, p is 1.
     """
-    from scipy.stats import binomtest
-
     right = answers.pivot_table(index="photo", columns="service", values="first", aggfunc="first")
     one, other = sorted(right.columns)
     first, second = right[one].astype(bool), right[other].astype(bool)
-    only_one, only_other = int((first & ~second).sum()), int((second & ~first).sum())
-    differ = only_one + only_other
-    p = float(binomtest(only_one, differ).pvalue) if differ else 1.0
-    return pd.DataFrame(
-        [{f"only_{one}": only_one, f"only_{other}": only_other, "photos": len(right), "p": p}]
-    )
+    test = split_test(int((first & ~second).sum()), int((second & ~first).sum()))
+    split = {f"only_{one}": test.only_a, f"only_{other}": test.only_b}
+    return pd.DataFrame([{**split, "photos": len(right), "p": test.p}])
 
 
 def power(

@@ -75,6 +75,14 @@ class Recognition:
     taxa: tuple[tuple[Taxon, float], ...]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Sight:
+    """One picture as the model sees it: 1280 features, and the mass on all plant classes."""
+
+    features: NDArray[np.float32]
+    plant_mass: float
+
+
 class Head:
     """One image model, ready to run; safe to use from any number of threads."""
 
@@ -96,13 +104,19 @@ class Head:
             (_named(entry, language), float(mass[list(entry.classes)].sum())) for entry in entries
         ]
         scored.sort(key=lambda pair: -pair[1])
-        plant_classes = [index for entry in entries for index in entry.classes]
-        return Recognition(float(plain[plant_classes].sum()), tuple(scored))
+        return Recognition(float(plain[_plant_classes()].sum()), tuple(scored))
 
     def features(self, jpeg: bytes) -> NDArray[np.float32]:
         """Return the picture's 1280 features (before the classifier)."""
         features: NDArray[np.float32] = self._run("features", jpeg)[0]
         return features
+
+    def see(self, jpeg: bytes) -> Sight:
+        """Return features and plant mass of one picture, in one run; raises `ModelUnavailable`."""
+        image = _prepare(jpeg, self._resolution)
+        features, logits = self._session.run(["features", "logits"], {"image": image})
+        mass = _softmax(np.asarray(logits, np.float64))[0, _plant_classes()].sum()
+        return Sight(cast("NDArray[np.float32]", features[0]), float(mass))
 
     def _run(self, output: str, jpeg: bytes) -> NDArray[np.float32]:
         image = _prepare(jpeg, self._resolution)
@@ -144,6 +158,27 @@ def digest(name: HeadName) -> str:
     return f"{name}-{_CHECKPOINTS[name].sha256[:16]}-{network.BUILD}-{TABLE_VERSION}"
 
 
+def expected_features(name: HeadName) -> NDArray[np.float64]:
+    """Return the mean features over the photos that the network was trained on, (1280,).
+
+    The last batch norm tells it: a feature is the mean of ReLU6 over places whose values had the norm's
+    bias for a mean and its weight for a deviation, taken as normal (S. Ioffe and C. Szegedy, "Batch
+    normalization", ICML 2015). Raises `ModelUnavailable`.
+    """
+    from scipy.special import ndtr
+
+    tensors = _tensors(_CHECKPOINTS[name])
+    mean = np.asarray(tensors["_bn1.bias"], np.float64)
+    deviation = np.maximum(1e-9, np.abs(np.asarray(tensors["_bn1.weight"], np.float64)))
+
+    def above(bound: float) -> NDArray[np.float64]:
+        at = (mean - bound) / deviation
+        density = np.exp(-(at**2) / 2) / np.sqrt(2 * np.pi)
+        return cast("NDArray[np.float64]", (mean - bound) * ndtr(at) + deviation * density)
+
+    return above(0.0) - above(6.0)
+
+
 def _tensors(checkpoint: _Checkpoint) -> dict[str, weights.Tensor]:
     # The package is looked up, not imported: only its file is wanted, none of its code.
     spec = find_spec(checkpoint.package)
@@ -157,6 +192,11 @@ def _tensors(checkpoint: _Checkpoint) -> dict[str, weights.Tensor]:
 def _entries() -> tuple[_Entry, ...]:
     with table("taxa.csv").open(newline="", encoding="utf-8") as file:
         return tuple(_entry(row) for row in csv.DictReader(file))
+
+
+@cache
+def _plant_classes() -> list[int]:
+    return [index for entry in _entries() for index in entry.classes]
 
 
 def _entry(row: dict[str, str]) -> _Entry:

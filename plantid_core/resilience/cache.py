@@ -23,14 +23,15 @@ from plantid_core.resilience.effects import (
 from plantid_core.resilience.envelope import Envelope, calm_value
 from plantid_core.resilience.flight import Flights
 from plantid_core.resilience.ground import REAL
-from plantid_core.resilience.link import Timeouts
+from plantid_core.resilience.lease import forget
+from plantid_core.resilience.link import LinkError, Timeouts
 from plantid_core.resilience.near import Near
 from plantid_core.resilience.pool import PoolUse
 from plantid_core.resilience.protocol import Surroundings, is_kept, is_own_affair, pursue, refresh
 from plantid_core.resilience.wake import Wake
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from plantid_core.deadline import Deadline
     from plantid_core.resilience.breaker_settings import BreakerReport
@@ -84,6 +85,8 @@ class Cache:
         self.policy = policy
         self._ground, self.time, self.monotonic = ground, ground.time, ground.monotonic
         self.counters = Counters()
+        # Caches of this process alone, which forget what this one hears to be forgotten.
+        self.beside: list[Cache] = []
         self._address, self._timeouts = address, timeouts or Timeouts()
         self._max_connections, self._thin = max_connections, thin
         self._kind_of = kind_of
@@ -316,7 +319,34 @@ class Cache:
         finally:
             self._abandon(flown)
 
+    def forget(self, keys: Iterable[str]) -> tuple[str, ...]:
+        """Delete the values of these keys, here, on the server, and in every process that hears of it.
+
+        Returns the keys that the server could not be told of: there, and in other processes, their
+        values may stay until they expire. So may a value that is being computed or read at this very
+        moment. The server's own log on disk holds a deleted value until it is next rewritten.
+        """
+        if self._forked:
+            self._begin_anew()
+        left = []
+        for key in keys:
+            self._drop(key)
+            if self._server is not None:
+                try:
+                    forget(self._server, key, self._wake.channel)
+                except LinkError:
+                    left.append(key)
+        return tuple(left)
+
+    def _drop(self, key: str) -> None:
+        for cache in (self, *self.beside):
+            cache.near.drop(key)
+            cache._errors.drop(key)  # noqa: SLF001 - a cache's own kind
+
     def _hear(self, key: str, blob: bytes) -> None:
+        if not blob:
+            self._drop(key)
+            return
         if self.near.peek(key) is None:
             return
         envelope = Envelope.unpack(blob)

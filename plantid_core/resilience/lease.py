@@ -1,4 +1,4 @@
-"""The lease on a key: who may compute it now. Four scripts, each one atomic step on one server.
+"""The lease on a key: who may compute it now. Scripts, each one atomic step on one server.
 
 ``{k}:v`` holds the envelope, ``{k}:l`` the lease (``fence:token``, with a PX), ``{k}:f`` the last fence.
 A fence is the server's clock in µs, or one more than the last: it never goes back, also where a
@@ -52,6 +52,12 @@ if ARGV[3] ~= '0' then redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
 redis.call('DEL', KEYS[2])
 redis.call('PUBLISH', ARGV[4], ARGV[5] .. ARGV[2])
 return {1}
+"""
+# KEYS v · ARGV channel, head; lease and fence stay, so that whoever computes now is refused no later
+FORGET = """
+local there = redis.call('DEL', KEYS[1])
+redis.call('PUBLISH', ARGV[1], ARGV[2])
+return there
 """
 SCRIPTS = (GET_OR_LEASE, RENEW, COMMIT)
 
@@ -169,6 +175,11 @@ def commit(server: Server, lease: Lease, blob: bytes, keep_s: float, channel: st
             return Committed(accepted=False, blob=current)
         case _:
             raise LinkError(f"COMMIT answered {reply!r}")
+
+
+def forget(server: Server, key: str, channel: str) -> None:
+    """Delete the value, and tell so by a message without a blob."""
+    server.run(FORGET, (value_key(key),), channel, message_head(key))
 
 
 def message_head(key: str) -> bytes:

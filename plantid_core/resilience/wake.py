@@ -53,7 +53,7 @@ class Hearer(Protocol):
     """Hears every commit of every process."""
 
     def __call__(self, key: str, blob: bytes) -> None:
-        """Take note of a blob, on the subscriber's thread."""
+        """Take note of a blob, on the subscriber's thread; an empty one: the value is deleted."""
 
 
 class Wake:
@@ -125,8 +125,9 @@ class Wake:
         if told is None:
             return
         key, blob = told
+        # Nobody waits for a deletion.
         with self._lock:
-            slots = list(self._slots.get(key, ()))
+            slots = list(self._slots.get(key, ())) if blob else []
         for slot in slots:
             slot.tell(blob)
         self._hear(key, blob)

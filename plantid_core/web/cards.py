@@ -6,7 +6,6 @@ Everything a service says is escaped before it becomes HTML.
 from __future__ import annotations
 
 import math
-from contextlib import contextmanager
 from html import escape
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
@@ -15,11 +14,11 @@ import streamlit as st
 
 from plantid_core.ladder import stand_in
 from plantid_core.palette import COLOURS, NEUTRAL, TITLES, age, duration, percent
+from plantid_core.web.application import script_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from plantid_core.plants import Answer, Care, Outcome, ReferenceImage, Suggestion
+    from plantid_core.pipeline import Asking
+    from plantid_core.plants import Answer, Care, Consensus, Outcome, ReferenceImage, Suggestion
     from plantid_core.workbench import Readiness
 
 _SHOWN, _ILLUSTRATED = 5, 2
@@ -42,10 +41,11 @@ _SOURCES = {
     "stale": "stale",
     "local": "on this machine",
 }
-_VERDICT_PX, _CARD_PX = 34, 420
+_CARD_PX = 420
 _STYLE = """<style>
 .stMainBlockContainer{padding-top:3.5rem}
 .stButtonGroup p{color:CanvasText} /* the primary colour is too dim for letters in the dark */
+.stButtonGroup :has(>[data-variant=pills]){flex-wrap:wrap;overflow:visible;mask-image:none}
 .pid-name{display:flex;flex-wrap:wrap;column-gap:.6rem;align-items:baseline;margin-top:.55rem}
 .pid-name>span{flex:1 1 0;min-width:min-content}
 .pid-name b{font-variant-numeric:tabular-nums;white-space:nowrap;margin-left:auto}
@@ -83,34 +83,56 @@ def badges(readiness: Readiness, outcome: Outcome | None) -> None:
         st.html("".join(f'<span class="pid-mark">{escape(mark)}</span>' for mark in marks))
 
 
-@contextmanager
-def skeleton(providers: Sequence[str]) -> Iterator[None]:
-    """Hold the place of these providers' answers, in their shape, while the block runs."""
+def arriving(asking: Asking) -> Outcome:
+    """Draw each card once its answer is there, in its own time, and the verdict at last.
+
+    Return the outcome. The places of those still awaited are held, in their shape.
+    """
+    head = st.empty()
+    for column, provider in zip(st.columns(len(asking.providers)), asking.providers, strict=True):
+        with column:
+            _awaited(asking, provider)
+    with head.container(), st.spinner("Asking all of them at once …", show_time=True):
+        outcome = asking.outcome()
+    with head.container():
+        verdict(outcome)
+    return outcome
+
+
+@st.fragment(parallel=True)
+def _awaited(asking: Asking, provider: str) -> None:
     place = st.empty()
-    with place.container():
-        st.skeleton(height=_VERDICT_PX)
-        for column in st.columns(len(providers)):
-            column.skeleton(height=_CARD_PX)
+    place.skeleton(height=_CARD_PX)
     try:
-        yield
-    finally:
-        place.empty()
+        answer = asking.answer(provider)
+        with place.container():
+            _card(answer)
+    except Exception as error:  # noqa: BLE001 - one card's trouble is not the others'
+        with place.container():
+            script_error(error)
 
 
 def show(outcome: Outcome) -> None:
     """Draw the verdict and the cards of an outcome."""
-    _verdict(outcome)
-    if sentence := stand_in(outcome):
-        st.html(f'<div class="pid-small">{escape(sentence)}</div>')
+    with st.empty().container():
+        verdict(outcome)
     for column, answer in zip(st.columns(len(outcome.answers)), outcome.answers, strict=True):
-        with column, st.container(border=True):
+        # As many boxes around it as while it arrived: nothing is drawn anew that stays the same.
+        with column, st.container(), st.empty().container():
             _card(answer)
 
 
-def _verdict(outcome: Outcome) -> None:
+def verdict(outcome: Outcome) -> None:
+    """Draw the joint verdict, and who stood in for whom."""
+    _joint(outcome)
+    if sentence := stand_in(outcome):
+        st.html(f'<div class="pid-small">{escape(sentence)}</div>')
+
+
+def _joint(outcome: Outcome) -> None:
     joint = outcome.consensus
     if joint.abstained:
-        st.html(f'<div class="pid-verdict">{escape(joint.abstained)}</div>')
+        st.html(f'<div class="pid-verdict">{_abstained(joint)}</div>')
         return
     first = joint.suggestions[0]
     of = sum(answer.status == "ok" for answer in outcome.answers)
@@ -122,7 +144,21 @@ def _verdict(outcome: Outcome) -> None:
     )
 
 
+def _abstained(joint: Consensus) -> str:
+    """Return why there is no species; what can be said instead is in italics, as every name."""
+    said = escape(joint.abstained or "")
+    if joint.suggestions and joint.suggestions[0].rank != "species":
+        name = escape(joint.suggestions[0].scientific_name)
+        return said.replace(f" {name}.", f" <i>{name}</i>.")
+    return said
+
+
 def _card(answer: Answer) -> None:
+    with st.container(border=True):
+        _told(answer)
+
+
+def _told(answer: Answer) -> None:
     colour = COLOURS.get(answer.provider, NEUTRAL)
     mark = '<span class="pid-mark">SANDBOX</span>' if answer.sandbox else ""
     title = escape(TITLES.get(answer.provider, answer.provider))

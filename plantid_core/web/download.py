@@ -1,4 +1,4 @@
-"""An outcome as files."""
+"""An outcome, a table and a chart as files."""
 
 from __future__ import annotations
 
@@ -6,10 +6,17 @@ from typing import TYPE_CHECKING
 
 import orjson
 import pandas as pd
+import streamlit as st
 
 from plantid_core.export import tidy
+from plantid_core.export.observations import harmless
+from plantid_core.lab.charts import ChartNotExported, png
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import plotly.graph_objects as go
+
     from plantid_core.plants import Outcome
 
 
@@ -20,5 +27,54 @@ def as_json(outcome: Outcome) -> bytes:
 
 def as_csv(outcome: Outcome) -> bytes:
     """Return the tidy table of the outcome's answers."""
-    rows = tidy.rows(outcome.answers)
-    return pd.DataFrame(rows).astype(tidy.WHOLE).to_csv(index=False).encode()
+    return table_csv(pd.DataFrame(tidy.rows(outcome.answers)).astype(tidy.WHOLE))
+
+
+def table_csv(table: pd.DataFrame) -> bytes:
+    """Return a table as CSV in which no spreadsheet finds a formula."""
+    return table.map(harmless).to_csv(index=False).encode()
+
+
+def buttons(outcome: Outcome) -> None:
+    """Offer both files; a name tells where a sandbox answered."""
+    mark = "-sandbox" if outcome.sandbox else ""
+    for kind, made in (("CSV", as_csv), ("JSON", as_json)):
+        st.download_button(
+            f"Download {kind}",
+            made(outcome),
+            f"plant{mark}.{kind.lower()}",
+            "text/csv" if kind == "CSV" else "application/json",
+            on_click="ignore",
+        )
+
+
+def chart(name: str, rows: Sequence[Mapping[str, object]], figure: go.Figure) -> None:
+    """Offer a chart's figures as CSV, and the chart as PNG once it is asked for."""
+    with st.container(horizontal=True):
+        st.download_button(
+            "Download CSV",
+            table_csv(pd.DataFrame(rows)),
+            f"{name}.csv",
+            "text/csv",
+            key=f"{name}-csv",
+            on_click="ignore",
+        )
+        if st.button("Draw PNG", key=f"{name}-draw"):
+            _drawn(name, figure)
+
+
+def _drawn(name: str, figure: go.Figure) -> None:
+    try:
+        with st.spinner("Drawing …", show_time=True):
+            picture = png(figure)
+    except ChartNotExported as error:
+        st.warning(str(error), icon=":material/image_not_supported:")
+        return
+    st.download_button(
+        "Download PNG",
+        picture,
+        f"{name}.png",
+        "image/png",
+        key=f"{name}-png",
+        on_click="ignore",
+    )

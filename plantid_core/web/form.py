@@ -28,9 +28,10 @@ _THUMBNAIL_PX = 220
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What the form is set to. ``photos`` holds admitted files only."""
+    """What the form is set to. ``photos`` holds admitted files only, ``clean`` what became of them."""
 
     photos: tuple[Upload, ...]
+    clean: tuple[Photo, ...]
     organs: tuple[Organ, ...]
     place: Place | None
     date: dt.date | None
@@ -40,7 +41,7 @@ class Question:
     def fingerprint(self) -> str:
         """Return what tells two questions apart, without their bytes."""
         digests = [hashlib.sha256(photo.data).hexdigest() for photo in self.photos]
-        return repr((digests, replace(self, photos=())))
+        return repr((digests, replace(self, photos=(), clean=())))
 
 
 def ask(workbench: Workbench) -> Question:
@@ -60,6 +61,7 @@ def ask(workbench: Workbench) -> Question:
     place.show_flora(workbench, where, providers)
     return Question(
         tuple(upload for upload, _ in admitted),
+        tuple(photo for _, photo in admitted),
         tuple(organs),
         where,
         date,

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from plantid_core.cluster import ClusterUnavailable
 from plantid_core.lab import sweep
 from plantid_core.lab.workload import BadWorkload, Workload
 
@@ -118,7 +119,7 @@ def test_a_stopped_sweep_tells_what_it_has() -> None:
 )
 def test_an_address_without_a_cluster_is_a_clear_error(address: str, said: str) -> None:
     """The sentence names the address and what to do."""
-    with pytest.raises(sweep.ClusterUnavailable, match=said) as caught:
+    with pytest.raises(ClusterUnavailable, match=said) as caught:
         sweep.run(draw, [(1, 1), (2, 2)], scheduler=address)
 
     assert caught.value.address == address

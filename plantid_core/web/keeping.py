@@ -1,0 +1,115 @@
+"""*Keep in my history*: what is kept of an answer beside it, and whether anything is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from plantid_core.errors import PlantIDError
+from plantid_core.store.history.values import Circumstances
+
+if TYPE_CHECKING:
+    from plantid_core.plants import Outcome
+    from plantid_core.web.asked import Asked
+    from plantid_core.workbench import Workbench
+
+_KEPT = "kept"
+_LICENCES = {
+    "": "All rights reserved",
+    "CC0-1.0": "CC0: no rights reserved",
+    "CC-BY-4.0": "CC BY: with your name",
+    "CC-BY-NC-4.0": "CC BY-NC: with your name, not for trade",
+}
+_FARTHEST_M = 1_000_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a person wants kept; ``keep`` tells whether it is before anything is confirmed."""
+
+    keep: bool
+    uncertainty_m: float | None
+    recorded_by: str
+    licence: str
+
+    def circumstances(self, asked: Asked) -> Circumstances:
+        """Return where, when and by whom the plant was seen."""
+        return Circumstances(
+            asked.date,
+            asked.place,
+            None if asked.place is None else self.uncertainty_m,
+            self.recorded_by,
+            self.licence,
+        )
+
+
+def ask(workbench: Workbench) -> Wish | None:
+    """Draw the tick and what belongs to it; None, with a sentence, where nobody owns a history."""
+    if workbench.owner() is None:
+        st.caption(
+            "Nothing is kept here: a history of your own needs a sign-in, which this app does not"
+            " have yet."
+        )
+        return None
+    keep = st.checkbox(
+        "Keep in my history",
+        value=True,
+        key="keep",
+        bind="query-params",
+        help="The cleaned photos and the answers, on this machine, until you delete them.",
+    )
+    with st.expander("For your records", icon=":material/edit_note:"):
+        uncertainty = st.number_input(
+            "The place is right to within, m",
+            min_value=1.0,
+            max_value=_FARTHEST_M,
+            value=None,
+            format="%.0f",
+            key="uncertainty",
+        )
+        settings = workbench.settings
+        by = st.text_input("Seen by", settings.recorded_by, max_chars=200, key="recorded_by")
+        licences = list(dict.fromkeys([settings.licence, *_LICENCES]))
+        licence = st.selectbox(
+            "Licence of your photos",
+            licences,
+            format_func=lambda code: _LICENCES.get(code, code),
+            key="licence",
+        )
+        st.caption("Kept beside the answer and exported with it; none of it is sent to a service.")
+    return Wish(keep, uncertainty, by.strip(), licence or "")
+
+
+def keep_once(workbench: Workbench, wish: Wish, asked: Asked, outcome: Outcome) -> None:
+    """Keep an outcome, once, and say so; what goes wrong is said, and tried again when asked to."""
+    if outcome.rung == "none":
+        return
+    told: dict[str, str] = st.session_state.setdefault(_KEPT, {})
+    if outcome.id not in told:
+        try:
+            keep(workbench, wish, asked, outcome)
+        except PlantIDError as error:
+            told[outcome.id] = str(error)
+    if problem := told.get(outcome.id):
+        st.warning(f"This could not be kept. {problem}", icon=":material/warning:")
+        if st.button("Try to keep it again", key="keep_again"):
+            del told[outcome.id]
+            st.rerun()
+    else:
+        st.caption(":material/bookmark_added: Kept in your history.")
+
+
+def keep(workbench: Workbench, wish: Wish, asked: Asked, outcome: Outcome) -> None:
+    """Keep an outcome; raises `PlantIDError`, and then nothing of it is kept."""
+    workbench.keep(
+        outcome,
+        asked.photos,
+        organs=asked.organs,
+        place=asked.place,
+        date=asked.date,
+        language=asked.language,
+        circumstances=wish.circumstances(asked),
+    )
+    st.session_state.setdefault(_KEPT, {})[outcome.id] = ""
