@@ -14,6 +14,8 @@ if __name__ == "__main__" and st.runtime.exists():
         [
             st.Page("pages/identify.py", title="Identify", default=True),
             st.Page("pages/compare.py", title="Compare", url_path="compare"),
+            st.Page("pages/history.py", title="History", url_path="history"),
+            st.Page("pages/batch.py", title="Batch", url_path="batch"),
             st.Page("pages/upload_lab.py", title="Upload lab", url_path="upload_lab"),
             st.Page("pages/stampede_lab.py", title="Stampede lab", url_path="stampede_lab"),
             st.Page("pages/breaker_lab.py", title="Breaker lab", url_path="breaker_lab"),

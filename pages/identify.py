@@ -36,6 +36,8 @@ with right:
         if about.fingerprint != question.fingerprint():
             note.caption(
                 "These answers belong to the former settings. Press *Identify* to ask again."
+                if ready
+                else "These answers belong to the photos you gave before."
             )
         decide.show(workbench(), wish, about, shown)
         if wish is not None and wish.keep:

@@ -12,7 +12,7 @@ import threading
 import time
 import uuid
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from plantid_core.compare.determination import basis_of
@@ -20,6 +20,7 @@ from plantid_core.errors import (
     NothingToExport,
     ObservationNotFound,
     PhotoNotFound,
+    PlantIDError,
     SandboxNotBotany,
 )
 from plantid_core.export.darwin_core.archive import write_archive
@@ -36,6 +37,7 @@ from plantid_core.store.history.values import (
 )
 from plantid_core.store.turns import Turns
 from plantid_core.store.whole import whole_file
+from plantid_core.telemetry import shout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -231,14 +233,19 @@ class Collection:
         return Deleted(observations, photos, still_cached)
 
     def expire_if_due(self) -> None:
-        """Do `expire` the first time, and then at most once an hour."""
+        """Do `expire` the first time, and then at most once an hour; where it fails, it is logged.
+
+        A disk that takes no change is no reason not to read what is there.
+        """
         if self._keep_days is None or not self._expiring.acquire(blocking=False):
             return
         try:
             last = self._expired_at
             if last is None or time.monotonic() - last >= _EXPIRY_EVERY_S:
-                self.expire()
                 self._expired_at = time.monotonic()
+                self.expire()
+        except PlantIDError as error:
+            shout("expiry_failed", reason=type(error).__name__)
         finally:
             self._expiring.release()
 
@@ -264,6 +271,10 @@ class Collection:
         sensitive = Sensitive(self._rules(), self._names)
         terms = Terms(self._names, sensitive, include_sandbox)
         observations = self._history.all(owner, wanted)
+        if wanted.verified is not None and not include_sandbox:
+            # Practice on the sandbox verifies nothing, though it is the last word in the history.
+            everyone = self._history.all(owner, replace(wanted, verified=None))
+            observations = (one for one in everyone if _is_verified(one) is wanted.verified)
         load = (lambda photo_id: self.photo(owner, photo_id)) if with_photos else None
         with whole_file(path) as file:
             if file_format == "csv":
@@ -306,3 +317,9 @@ class Collection:
         }
         owned = [photo.photo_id for photo in self._photos.owned(owner)]
         self._drop_photos(owner, [photo_id for photo_id in owned if photo_id not in needed])
+
+
+def _is_verified(observed: Observed) -> bool:
+    """Tell whether a person's confirmation or correction stands, were there no sandbox."""
+    decided = [one for one in observed.determinations if not one.sandbox]
+    return bool(decided) and decided[-1].action != "rejected"

@@ -355,7 +355,10 @@ class Workbench:
         unknown = [name for name in names if name not in offered]
         if unknown:
             known = ", ".join(offered)
-            raise PlantIDError(f"There is no provider called {unknown[0]!r}. Known: {known}.")
+            told = f"There is no provider called {unknown[0]!r}. Known: {known}."
+            if unknown[0] == "herbarium":
+                told += " It is there once it is built: plantid herbarium build DIR."
+            raise PlantIDError(told)
         return [offered[name] for name in dict.fromkeys(names)]
 
     def _offered(self) -> dict[str, Provider]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-import subprocess
-import sys
+import os
+import signal
 import time
 import uuid
 import zipfile
@@ -31,13 +31,14 @@ from plantid_core.errors import (
     PlantIDError,
     QuotaExceeded,
     SandboxNotBotany,
+    StorageFailed,
 )
 from plantid_core.export.sensitive import shipped as rules
 from plantid_core.plants import Outcome, PhotoSummary, Place, Taxon
 from plantid_core.resilience.cache import Cache
 from plantid_core.resilience.policy import Policy
 from plantid_core.store.history.history import History
-from plantid_core.store.history.values import Circumstances
+from plantid_core.store.history.values import Circumstances, Filter
 from plantid_core.store.photos import PhotoStore
 from plantid_core.upload.photo import Photo
 
@@ -47,17 +48,6 @@ if TYPE_CHECKING:
 
     from plantid_core import Workbench
     from plantid_core.plants import Answer
-
-KEEPER = """
-import pathlib, sys
-sys.path.insert(0, sys.argv[1])
-from test_collection import collection_in, outcome, photo
-folder = pathlib.Path(sys.argv[2])
-collection = collection_in(folder)
-for number in range(10_000):
-    kept = collection.keep("ann", outcome(), [photo(f"{sys.argv[3]}-{number}".encode())], ["leaf"])
-    print(kept.id, flush=True)
-"""
 
 
 def photo(content: bytes) -> Photo:
@@ -141,25 +131,39 @@ def test_a_quota_that_ends_half_way_leaves_nothing(tmp_path: Path) -> None:
         assert collection.find("ann").total == 0
 
 
+def keeps_for_ever(folder: Path) -> tuple[int, int]:
+    """Begin a process that keeps one after another; return its id, and where it tells what is kept."""
+    told, tells = os.pipe()
+    if (process := os.fork()) == 0:
+        try:
+            with closing(collection_in(folder)) as collection:
+                for number in range(10_000):
+                    shown = photo(f"{os.getpid()}-{number}".encode())
+                    kept = collection.keep("ann", outcome(), [shown], ["leaf"])
+                    os.write(tells, f"{kept.id}\n".encode())
+        finally:
+            os._exit(1)
+    os.close(tells)
+    return process, told
+
+
 def test_a_kill_leaves_no_photo_without_its_observation(tmp_path: Path) -> None:
     """Whoever comes next puts right what was half done; what was acknowledged is there."""
     acknowledged: list[str] = []
-    for number in range(3):
-        with subprocess.Popen(
-            [sys.executable, "-c", KEEPER, "tests", str(tmp_path), str(number)],
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as keeper:
-            assert keeper.stdout is not None
-            acknowledged.append(keeper.stdout.readline().strip())
-            time.sleep(0.05 * (number + 1))
-            keeper.kill()
-            acknowledged += keeper.stdout.read().split()
+    for number in range(8):
+        process, told = keeps_for_ever(tmp_path)
+        with os.fdopen(told) as lines:
+            acknowledged.append(lines.readline().strip())
+            time.sleep(0.013 * (number + 1))
+            os.kill(process, signal.SIGKILL)
+            acknowledged += lines.read().split()
+        os.waitpid(process, 0)
 
     with closing(collection_in(tmp_path)) as collection:
         collection.keep("ann", outcome(), [photo(b"last")], ["leaf"])
         kept = list(collection.find("ann", limit=500).observations)
 
+    assert len(acknowledged) >= 8
     assert {one.id for one in kept} >= {id_ for id_ in acknowledged if len(id_) == 32}
     assert owned(tmp_path) == {shown.photo_id for one in kept for shown in one.photos}
 
@@ -292,6 +296,21 @@ def test_observations_are_kept_as_long_as_is_set(tmp_path: Path) -> None:
     assert owned(tmp_path) == {photo(b"new").sha256}
 
 
+def test_what_cannot_expire_is_still_read(tmp_path: Path) -> None:
+    """A folder that takes no change: whoever asks for a list gets it."""
+    with closing(collection_in(tmp_path, now=lambda: NOON)) as then:
+        made = then.keep("ann", outcome(), [], [])
+    (tmp_path / "collection").rename(tmp_path / "elsewhere")
+    (tmp_path / "collection").write_text("no folder")
+    later = NOON + dt.timedelta(days=31)
+
+    with closing(collection_in(tmp_path, now=lambda: later, keep_days=30)) as now:
+        with pytest.raises(StorageFailed):
+            now.expire()
+
+        assert [one.id for one in now.find("ann").observations] == [made.id]
+
+
 def test_an_export_that_would_be_empty_is_none(collection: Collection, tmp_path: Path) -> None:
     """What lay there stays, and the reason is told; asked for, the sandbox is marked by name too."""
     made = outcome(answer("plantnet", DAISY, sandbox=True))
@@ -305,6 +324,30 @@ def test_an_export_that_would_be_empty_is_none(collection: Collection, tmp_path:
     assert (tmp_path / "out.csv").read_text() == "before"
     assert path == tmp_path / "out-sandbox.csv"
     assert "Leucanthemum vulgare" in path.read_text(encoding="utf-8-sig")
+
+
+def test_practice_on_the_sandbox_verifies_nothing(collection: Collection, tmp_path: Path) -> None:
+    """It does not put its observation among those verified, nor hide a decision that was real."""
+    practised = outcome(answer("offline", DAISY), answer("plantnet", CHERRY, sandbox=True))
+    decided = outcome(answer("offline", DAISY), answer("plantnet", CHERRY, sandbox=True))
+    practice = Decision("confirmed", CHERRY, "plantnet")
+    for made in (practised, decided):
+        collection.keep("ann", made, [], [])
+    collection.determine("ann", decided.id, Decision("confirmed", DAISY, "offline"))
+    for made in (practised, decided):
+        collection.determine("ann", made.id, practice, include_sandbox=True)
+
+    tables = {}
+    for verified in (True, False):
+        path = tmp_path / f"{verified}.csv"
+        collection.export("ann", path, "csv", wanted=Filter(verified=verified))
+        tables[verified] = path.read_text()
+
+    assert decided.id in tables[True]
+    assert practised.id not in tables[True]
+    assert practised.id in tables[False]
+    assert decided.id not in tables[False]
+    assert "Prunus" not in tables[True] + tables[False]
 
 
 def test_ones_own_copy_is_exact_and_whole(collection: Collection, tmp_path: Path) -> None:

@@ -55,6 +55,14 @@ def outcome(**told: tuple[str, str]) -> Outcome:
             "offline",
             "Plant.id and Pl@ntNet did not answer: only the offline model did.",
         ),
+        (
+            {"plant_id": SILENT, "plantnet": SILENT, "offline": LOCAL, "herbarium": UNSURE},
+            "offline",
+            (
+                "Plant.id and Pl@ntNet did not answer: only the offline model and the local herbarium"
+                " did."
+            ),
+        ),
         ({"offline": LOCAL}, "offline", ""),
         ({"plant_id": SILENT, "plantnet": SILENT}, "none", ""),
     ],

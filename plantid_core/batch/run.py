@@ -6,14 +6,15 @@ import hashlib
 import os
 import time
 from collections import Counter
-from dataclasses import dataclass, field
 from itertools import count
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from plantid_core.batch import table
 from plantid_core.batch.folder import LeftOut, photos_in, read
-from plantid_core.batch.journal import UNREADABLE, Choice
-from plantid_core.batch.standing import PATIENCE_S, Standings
+from plantid_core.batch.journal import UNREADABLE
+from plantid_core.batch.journal_values import Choice
+from plantid_core.batch.order import Done, Estimate, Progress
+from plantid_core.batch.standing import Standings
 from plantid_core.batch.told import Job, final
 from plantid_core.errors import PlantIDError, UploadRejected
 from plantid_core.plants import LOCAL
@@ -25,78 +26,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from plantid_core.batch.journal import Counts, Journal, Waiting
+    from plantid_core.batch.journal import Journal
+    from plantid_core.batch.journal_values import Waiting
+    from plantid_core.batch.order import Order, Stopped
     from plantid_core.batch.table import Written
     from plantid_core.batch.team import Service, Team
     from plantid_core.batch.told import Told
     from plantid_core.plants import Answer
     from plantid_core.upload import Upload
 
-    Stopped = Literal["interrupted", "credits"]
-
 _GUESSED_S = 1.0
 _LOOK_AGAIN_S = 0.2
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What is wanted. ``providers`` in the order of the columns; ``max_credits`` counts paid calls."""
-
-    directory: Path
-    providers: tuple[str, ...]
-    language: str = "en"
-    concurrency: int = 8
-    max_credits: int | None = None
-    patience_s: float = PATIENCE_S
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """What is to be done: at most so many calls, for no one knows yet which answers are kept already.
-
-    ``seconds`` is a guess from the time that photos took before, else from a second each.
-    """
-
-    photos: int
-    distinct: int
-    done: int
-    refused: int
-    left_out: int
-    calls: dict[str, int]
-    spent: int
-    seconds: float
-
-    @property
-    def credits(self) -> int:
-        """Return the most paid calls that are still to be made."""
-        return sum(calls for name, calls in self.calls.items() if name not in LOCAL)
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a batch is; ``credits`` are those of all its runs, ``silent`` names who is left alone."""
-
-    done: int
-    total: int
-    elapsed_s: float
-    left_s: float | None
-    credits: int
-    under_way: int
-    silent: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """How a run ended; ``silent`` has the last word of every provider that photos still wait for."""
-
-    counts: Counts
-    credits: int
-    credits_now: int
-    elapsed_s: float
-    asked: int
-    stopped: Stopped | None
-    silent: dict[str, Answer] = field(default_factory=dict)
 
 
 def chosen(services: Sequence[Service], names: Sequence[str] | None) -> tuple[str, ...]:

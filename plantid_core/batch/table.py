@@ -20,7 +20,7 @@ from plantid_core.export.tidy import Row, joint_rows, rows
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from plantid_core.batch.journal import Line
+    from plantid_core.batch.journal_values import Line
     from plantid_core.plants import Answer
 
     Cell = str | int | float | bool | None

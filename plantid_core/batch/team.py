@@ -89,12 +89,13 @@ def services_of(workbench: Workbench) -> tuple[Service, ...]:
 class Gates:
     """How many photos may be at one stage at once.
 
-    What this machine computes is bounded by its cores: more at once would take no less time, and more
-    memory. A photo that is made ready does not keep another one from being asked.
+    What this machine computes is bounded by its cores, and one more for the moments in which a worker
+    decodes: more at once would take no less time, and more memory. A photo that is made ready does not
+    keep another one from being asked.
     """
 
     def __init__(self, concurrency: int) -> None:
-        self.machine = threading.BoundedSemaphore(os.cpu_count() or 1)
+        self.machine = threading.BoundedSemaphore((os.cpu_count() or 1) + 1)
         self.services = threading.BoundedSemaphore(concurrency)
 
 
@@ -134,14 +135,19 @@ def _answers(workbench: Workbench, job: Job, upload: Upload, *, local: bool) -> 
 
 
 class LocalTeam:
-    """Threads that share one workbench of this process; it belongs to the team."""
+    """Threads that share one workbench of this process. ``owned``: it closes with the team."""
 
-    def __init__(self, settings: Settings, concurrency: int) -> None:
-        self._workbench = open_workbench(settings_for(settings, concurrency))
+    def __init__(self, workbench: Workbench, concurrency: int, *, owned: bool = False) -> None:
+        self._workbench, self._owned = workbench, owned
         self._gates = Gates(concurrency)
         self._done: queue.SimpleQueue[Told | BaseException] = queue.SimpleQueue()
         self._threads = ThreadPoolExecutor(concurrency + _AHEAD, "batch")
         self.window = concurrency + _AHEAD
+
+    @classmethod
+    def open(cls, settings: Settings, concurrency: int) -> Self:
+        """Return a team with a workbench of its own, whose bounds fit; raises `ConfigurationError`."""
+        return cls(open_workbench(settings_for(settings, concurrency)), concurrency, owned=True)
 
     def __enter__(self) -> Self:
         return self
@@ -168,9 +174,10 @@ class LocalTeam:
         return taken(self._done, within_s)
 
     def close(self) -> None:
-        """Wait for what is under way, and close the workbench."""
+        """Wait for what is under way, and close a workbench of its own."""
         self._threads.shutdown(wait=True, cancel_futures=True)
-        self._workbench.close()
+        if self._owned:
+            self._workbench.close()
 
 
 def taken(done: queue.SimpleQueue[Told | BaseException], within_s: float) -> Told | None:

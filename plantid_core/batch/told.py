@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
 import orjson
@@ -95,13 +95,12 @@ def slim(answer: Answer) -> Answer:
 
 
 def pack(answers: Iterable[Answer], joint: Consensus | None) -> bytes:
-    """Return answers, slim, and their joint ranking as JSON."""
-    kept = [asdict(slim(answer)) for answer in answers]
-    return orjson.dumps({"answers": kept, "joint": asdict(joint) if joint else None})
+    """Return answers and their joint ranking as JSON."""
+    return orjson.dumps({"answers": tuple(answers), "joint": joint})
 
 
 def unpack(packed: bytes) -> tuple[tuple[Answer, ...], Consensus | None]:
-    """Return what `pack` was given."""
+    """Return what `pack` was given, slim."""
     told = orjson.loads(packed)
     joint = told["joint"]
     return tuple(_answer(one) for one in told["answers"]), _joint(joint) if joint else None

@@ -86,4 +86,6 @@ class Watch:
                 self._began = time.monotonic(), sum(self._cpu.values())
             return
         with suppress(psutil.Error):
-            self._memory.append(psutil.Process(self._pid).memory_info().rss / _MB)
+            rss = psutil.Process(self._pid).memory_info().rss
+            if rss:  # nothing is left of one that has ended
+                self._memory.append(rss / _MB)

@@ -2,6 +2,11 @@
 
 Pictures are copies, cut and turned, of labelled photos that lie beside the project, else of two sample
 photos that an installed package ships; the case says which.
+
+Each plant there has a photo or two, so how well it knows its plants is told twice. Where one *copy* is
+left out, other copies of the same photo stay in: what is asked is whether it knows a picture again. Where
+all copies of a *photo* are left out, it is asked for a plant on a photo that it has not seen; only
+plants with several photos can be tried so, the others are there to be taken for.
 """
 
 from __future__ import annotations
@@ -183,20 +188,23 @@ def _answers(root: Path, image: Image.Image, count: int) -> Row:
 
 def _accuracies(root: Path, photos: Sequence[Labelled], origin: str) -> Iterator[Row]:
     """Yield the share named right: with one copy left out, and with all copies of one photo."""
+    copies = f"× {_COPIES} crops and turns"
     of_name: dict[str, list[Image.Image]] = {}
     for name, image in photos:
         of_name.setdefault(name, []).append(image)
     large_enough = [name for name, images in of_name.items() if min(images[0].size) >= _LEAST_SIDE]
     single = {name: of_name[name][:1] for name in large_enough[:_SPECIES]}
     if figure := _figure(root, single, by_photo=False):
-        case = f"{len(single)} plants, {_COPIES} copies of one photo each ({origin})"
-        yield Row.of(case, "herbarium", "top-1, one copy left out", "share", [figure])
+        case = f"{len(single)} plants {copies} of one photo each ({origin})"
+        metric = f"top-1, one copy left out, {_COPIES - 1} of its photo kept"
+        yield Row.of(case, "herbarium", metric, "share", [figure])
     several = {name: images for name, images in of_name.items() if len(images) > 1}
     if several and (figure := _figure(root, single | several, by_photo=True)):
-        case = (
-            f"{len(several)} plants with several photos, among {len(single | several)} ({origin})"
-        )
-        yield Row.of(case, "herbarium", "top-1, one photo left out", "share", [figure])
+        tried = sum(map(len, several.values()))
+        among = f"among {len(single | several)} plants"
+        case = f"{tried} photos of {len(several)} plants {copies}, {among} ({origin})"
+        metric = f"top-1, all {_COPIES} copies of a photo left out"
+        yield Row.of(case, "herbarium", metric, "share", [figure])
 
 
 def _figure(root: Path, of_name: dict[str, list[Image.Image]], *, by_photo: bool) -> float | None:

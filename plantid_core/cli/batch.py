@@ -20,7 +20,7 @@ from plantid_core.palette import age
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from plantid_core.batch.run import Done, Estimate, Order, Progress
+    from plantid_core.batch.order import Done, Estimate, Order, Progress
     from plantid_core.batch.table import Written
     from plantid_core.batch.team import Service, Team
 
@@ -61,6 +61,7 @@ def batch(  # noqa: PLR0913 - one argument a flag
     """Identify every photo of a folder, one plant a photo. The same command again continues."""
     from plantid_core.batch import run
     from plantid_core.batch.journal import Journal
+    from plantid_core.batch.order import Order
 
     _require_place(output)
     try:
@@ -72,9 +73,7 @@ def batch(  # noqa: PLR0913 - one argument a flag
     fresh = dry_run and (again or not beside.exists())
     with _stopping() as stop, _team(scheduler, concurrency) as team:
         services = team.services()
-        order = run.Order(
-            directory, run.chosen(services, provider), language, concurrency, max_credits
-        )
+        order = Order(directory, run.chosen(services, provider), language, concurrency, max_credits)
         with Journal(
             Path(_MEMORY) if fresh else beside, run.choice(order, services), again=again
         ) as journal:
@@ -116,7 +115,7 @@ def _team(scheduler: str | None, concurrency: int) -> Iterator[Team]:
     from plantid_core.batch.team import LocalTeam
     from plantid_core.settings import load_settings
 
-    with LocalTeam(load_settings(), concurrency) as here:
+    with LocalTeam.open(load_settings(), concurrency) as here:
         yield here
 
 

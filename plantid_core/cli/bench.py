@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 _ROUNDED_FROM = 10
 _WHICH = (
-    "Which: upload, attack, cache-hit, stampede, holder-death, redis-down, early, breaker, or all."
+    "Which: upload, attack, cache-hit, stampede, holder-death, redis-down, early, breaker, simulate,"
+    " live-vs-sim, herbarium, batch, or all."
 )
 
 

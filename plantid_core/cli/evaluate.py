@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from contextlib import contextmanager
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from plantid_core.workbench import Workbench
 
 _MOST_AT_ONCE = 64
+_INTERRUPTED = 130
+# JSON's numbers are whole to everybody up to here.
+_LARGEST_SEED = 2**53 - 1
 
 
 def evaluate(  # noqa: PLR0913 - one argument a flag
@@ -47,7 +51,7 @@ def evaluate(  # noqa: PLR0913 - one argument a flag
     concurrency: Annotated[
         int, typer.Option(min=1, max=_MOST_AT_ONCE, help="Photos under way at once.")
     ] = 8,
-    seed: Annotated[int, typer.Option(min=0, help="Of the resamples.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, max=_LARGEST_SEED, help="Of the resamples.")] = 1,
     save_calibration: Annotated[
         bool,
         typer.Option("--save-calibration", help="Keep what each score is worth, for the ranking."),
@@ -59,12 +63,8 @@ def evaluate(  # noqa: PLR0913 - one argument a flag
     from plantid_core.compare.names.reconcile import open_names
     from plantid_core.settings import load_settings
 
-    for path in (report, csv, answers):
-        if path is not None and not path.parent.is_dir():
-            raise typer.BadParameter(
-                f"{path.parent} is no folder, so {path.name} has no place there"
-            )
     files.require_there(labelled)
+    _require_places(labelled, [path for path in (report, csv, answers) if path is not None])
     settings = load_settings()
     with open_names(settings.data_dir) as names:
         photos = read(labelled, names)
@@ -78,22 +78,42 @@ def evaluate(  # noqa: PLR0913 - one argument a flag
                 concurrency=concurrency,
                 seed=seed,
             )
-            told = _calibrated(workbench, found) if save_calibration else ()
-            page = _page(workbench, found) if report is not None else ""
+            told: tuple[str, ...] = ()
+            try:
+                if save_calibration:
+                    told = _calibrated(workbench, found)
+                _write_tables(found, csv, answers)
+                if report is not None:
+                    files.write_atomically(report, _page(workbench, found).encode())
+            finally:  # credits were spent on it: it is told, also where it cannot be written
+                _tell(found, told, as_json=as_json)
     except SandboxNotBotany as error:
         typer.echo(f"plantid: {error}", err=True)
         raise typer.Exit(UNANSWERED) from None
-    if report is not None:
-        files.write_atomically(report, page.encode())
-    _write_tables(found, csv, answers)
-    if as_json:
-        more = {"calibration": list(told)} if save_calibration else {}
-        typer.echo(orjson.dumps({**found.to_dict(), **more}))
-    else:
-        _show(found, told, report)
+    if report is not None and not as_json:
+        typer.echo(f"The report is in {report}.")
+    if found.stopped:
+        raise typer.Exit(_INTERRUPTED)
     if not found.answered:
         everything_refused = bool(found.refused) and not found.heard
         raise typer.Exit(REFUSED if everything_refused else UNANSWERED)
+
+
+def _require_places(labelled: Path, written: Sequence[Path]) -> None:
+    """Refuse before anything is spent what could not be written, or would overwrite another file."""
+    taken = [labelled.resolve()]
+    for path in written:
+        if not path.parent.is_dir():
+            raise typer.BadParameter(
+                f"{path.parent} is no folder, so {path.name} has no place there"
+            )
+        if path.is_dir():
+            raise typer.BadParameter(f"{path} is a folder")
+        if not os.access(path.parent, os.W_OK):
+            raise typer.BadParameter(f"{path.parent} may not be written to")
+        if path.resolve() in taken:
+            raise typer.BadParameter(f"{path} is named twice, and would be overwritten")
+        taken.append(path.resolve())
 
 
 def _workbench(settings: Settings, concurrency: int) -> Workbench:
@@ -205,11 +225,13 @@ def _csv(table: pd.DataFrame) -> bytes:
     return table.map(harmless).to_csv(index=False).encode()
 
 
-def _show(found: Evaluation, told: tuple[str, ...], report: Path | None) -> None:
+def _tell(found: Evaluation, told: Sequence[str], *, as_json: bool) -> None:
+    if as_json:
+        more = {"calibration": list(told)} if told else {}
+        typer.echo(orjson.dumps({**found.to_dict(), **more}))
+        return
     from plantid_core.cli.evaluated import show
 
     show(found)
     for sentence in told:
         typer.echo(sentence)
-    if report is not None:
-        typer.echo(f"The report is in {report}.")

@@ -75,9 +75,27 @@ def consensus(
     only = len(cast) == 1 and len(answers) > 1
     for level in _ABOVE:
         if (key := _common(count, level)) is not None:
-            said = f"{_why(count, only=only)}: likely {level} {key.capitalize()}."
+            said = f"{_why(count, only=only)}: {_likely(level, key.capitalize())}"
             return Consensus(_rolled_up(count, level, key), said)
     return Consensus(entries, f"{_nothing(count, only=only)} {_CLOSER}")
+
+
+def verdict(joint: Consensus) -> ConsensusEntry | None:
+    """Return the entry that is the verdict: a species, or the genus or family that is called likely.
+
+    None where there is none: an entry may lead the ranking without being a verdict.
+    """
+    if not joint.suggestions:
+        return None
+    first = joint.suggestions[0]
+    said = joint.abstained
+    if said is None or said.endswith(_likely(first.rank, first.scientific_name)):
+        return first
+    return None
+
+
+def _likely(level: str, name: str) -> str:
+    return f"likely {level} {name}."
 
 
 @dataclass(frozen=True, slots=True)

@@ -210,6 +210,8 @@ def _notes(
     for (provider, status), count in sorted(silent.items()):
         title = TITLES.get(provider, provider)
         yield f"{title} did not answer {_photos(count)} ({status}): not counted as wrong."
+    if vague := sum(one.photo.level in {"genus", "family"} for one in heard):
+        yield f"{_photos(vague)} with a genus or family for a label: counted at that level and above."
     if twice := len(heard) - len({one.sha256 for one in heard}):
         yield f"{_photos(twice)} of these show the same picture as another, which so counts again."
     if 0 < len(heard) < _FEW:

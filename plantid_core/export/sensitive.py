@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ _FINEST, _COARSEST = 0.001, 10.0
 _METRES_A_DEGREE = 111_694.0
 _ROUNDED_M = 0.1  # six decimals of a degree
 _POLE, _DATE_LINE = 90.0, 180.0
+_WORD = re.compile(r"[^\W\d_]{2,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,8 @@ class Rule:
 class Sensitive:
     """The rules in force, found by accepted names: a synonym of a sensitive species is one too.
 
-    Who names no more than the genus or the family may have seen the sensitive species: that counts.
+    Who names no more than the genus or the family may have seen the sensitive species: that counts. Of
+    a name that cannot be read (a hybrid formula) the first word is taken for a genus.
     """
 
     def __init__(self, rules: Iterable[Rule], names: Reconciler) -> None:
@@ -75,7 +78,10 @@ class Sensitive:
             return max(rules, key=lambda rule: rule.grid_degrees, default=None)
         if found.genus is not None:
             return self._within.get(("genus", found.genus))
-        return None if found.family is None else self._within.get(("family", found.family))
+        if found.family is not None:
+            return self._within.get(("family", found.family))
+        first = _WORD.search(taxon.scientific_name)
+        return self._within.get(("genus", first[0].lower())) if first else None
 
 
 def generalised(
@@ -86,7 +92,8 @@ def generalised(
     The radius is half the cell's diagonal at that latitude, rounded up, and the one that the place
     had itself.
     """
-    south, west = _edge(place.latitude, grid_degrees), _edge(place.longitude, grid_degrees)
+    south = _edge(place.latitude, grid_degrees, _POLE)
+    west = _edge(place.longitude, grid_degrees, _DATE_LINE)
     half = grid_degrees / 2
     # The side of the cell that lies nearer to the equator is the longer one.
     nearest = min(abs(south), abs(south + grid_degrees))
@@ -99,9 +106,13 @@ def generalised(
     return centre, math.ceil(diagonal_m + _ROUNDED_M) + (uncertainty_m or 0.0)
 
 
-def _edge(degrees: float, grid: float) -> float:
-    """Return the cell's lower edge; rounded first, since 0.3 / 0.1 is a little less than 3."""
-    return math.floor(round(degrees / grid, 9)) * grid
+def _edge(degrees: float, grid: float, end: float) -> float:
+    """Return the cell's lower edge; rounded first, since 0.3 / 0.1 is a little less than 3.
+
+    What lies on the very ``end`` is of the last cell: one that begins there would hold nothing else.
+    """
+    last = math.ceil(round(end / grid, 9)) - 1
+    return min(math.floor(round(degrees / grid, 9)), last) * grid
 
 
 @cache

@@ -6,6 +6,7 @@ what lies there before doing anything else.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import time
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _POLL_S = 0.005
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 class Turns:
@@ -111,5 +113,8 @@ def _explained(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno in _FULL:
+            message = f"The disk under {folder} is full: free space there, then try again."
+            raise StorageFailed("full", message) from error
         message = f"{folder} cannot be used ({error.strerror}): let the app's user write there."
         raise StorageFailed("io", message) from error

@@ -42,6 +42,7 @@ _SOURCES = {
     "local": "on this machine",
 }
 _CARD_PX = 420
+_SANDBOX = '<span class="pid-mark">SANDBOX</span>'
 _STYLE = """<style>
 .stMainBlockContainer{padding-top:3.5rem}
 .stButtonGroup p{color:CanvasText} /* the primary colour is too dim for letters in the dark */
@@ -53,8 +54,11 @@ _STYLE = """<style>
 .pid-bar{height:6px;border-radius:3px;background:rgba(128,128,128,.22);margin:.25rem 0}
 .pid-bar>div{height:100%;border-radius:3px}
 .pid-title{font-weight:600;font-size:1.05rem;padding-left:.5rem;border-left:5px solid}
+.pid-title,.pid-badges{display:flex;flex-wrap:wrap;gap:.15rem .4rem;align-items:center}
 .pid-mark{display:inline-block;border:1px solid currentColor;border-radius:4px;padding:0 .35rem;
-font-size:.72rem;font-weight:600;margin-left:.4rem;letter-spacing:.03em}
+font-size:.72rem;font-weight:600;margin-left:.4rem;letter-spacing:.03em;white-space:nowrap}
+.pid-title .pid-mark,.pid-badges .pid-mark,.pid-table .pid-mark{margin-left:0}
+.st-key-thumbnails img{max-height:14rem;object-fit:contain;object-position:left}
 .pid-verdict{font-size:1.25rem;line-height:1.4;border-left:5px solid #E69F00;padding-left:.7rem}
 </style>"""
 
@@ -80,7 +84,8 @@ def badges(readiness: Readiness, outcome: Outcome | None) -> None:
     saved = sum(spending["saved"] for spending in readiness["credits"].values())
     marks += [f"{saved} credit{'s' if saved > 1 else ''} saved"] if saved else []
     if marks:
-        st.html("".join(f'<span class="pid-mark">{escape(mark)}</span>' for mark in marks))
+        told = "".join(f'<span class="pid-mark">{escape(mark)}</span>' for mark in marks)
+        st.html(f'<div class="pid-badges">{told}</div>')
 
 
 def arriving(asking: Asking) -> Outcome:
@@ -131,8 +136,9 @@ def verdict(outcome: Outcome) -> None:
 
 def _joint(outcome: Outcome) -> None:
     joint = outcome.consensus
+    mark = f" {_SANDBOX}" if outcome.sandbox and joint.suggestions else ""
     if joint.abstained:
-        st.html(f'<div class="pid-verdict">{_abstained(joint)}</div>')
+        st.html(f'<div class="pid-verdict">{_abstained(joint)}{mark}</div>')
         return
     first = joint.suggestions[0]
     of = sum(answer.status == "ok" for answer in outcome.answers)
@@ -140,7 +146,7 @@ def _joint(outcome: Outcome) -> None:
     st.html(
         f'<div class="pid-verdict">{doubt} <i>{escape(first.scientific_name)}</i>'
         f' <span class="pid-small">· named by {len(first.providers)} of {of}'
-        f" · mean score {percent(first.score)}</span></div>"
+        f" · mean score {percent(first.score)}</span>{mark}</div>"
     )
 
 
@@ -160,7 +166,7 @@ def _card(answer: Answer) -> None:
 
 def _told(answer: Answer) -> None:
     colour = COLOURS.get(answer.provider, NEUTRAL)
-    mark = '<span class="pid-mark">SANDBOX</span>' if answer.sandbox else ""
+    mark = _SANDBOX if answer.sandbox else ""
     title = escape(TITLES.get(answer.provider, answer.provider))
     st.html(f'<div class="pid-title" style="border-color:{colour}">{title}{mark}</div>')
     if answer.status == "ok":

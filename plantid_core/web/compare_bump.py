@@ -48,6 +48,7 @@ def figure(found: Table, sandbox: Collection[str], ink: str) -> go.Figure:
         range=[-0.35, max(0.35, len(told) - 0.2)],
         showgrid=False,
         zeroline=False,
+        automargin=True,
         side="top",
         tickfont={"color": ink},
     )
@@ -57,6 +58,7 @@ def figure(found: Table, sandbox: Collection[str], ink: str) -> go.Figure:
         range=[deepest + 0.5, 0.5],
         gridcolor=_GRID,
         zeroline=False,
+        automargin=True,
     )
     return made
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from html import escape
 from typing import TYPE_CHECKING, Final
 
@@ -15,9 +16,12 @@ from plantid_core.plants import Taxon
 from plantid_core.web import compare_table, download
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
     import plotly.graph_objects as go
 
     from plantid_core.compare.evaluate.confusion import Confusion
+    from plantid_core.compare.evaluate.curves import Bin, Risk
     from plantid_core.compare.evaluate.measure import Figure
     from plantid_core.evaluation import Evaluation
     from plantid_core.web.evaluation_job import EvaluationJob
@@ -38,6 +42,7 @@ _METRICS: Final = {
     "credits_per_photo": "Credits a photo",
     "latency_ms": "Median time of an answer",
 }
+_UNITS: Final = (" %", " ms", " s")
 _PLOT: Final = {"displayModeBar": False, "scrollZoom": False}
 
 
@@ -90,10 +95,11 @@ def _cell(metric: str, figure: Figure) -> str:
     interval = ""
     if figure.low is not None and figure.high is not None:
         low, high = _written(metric, figure.low), _written(metric, figure.high)
-        interval = f"[{low.removesuffix(' %')}–{high.removesuffix(' %')}] "
+        unit = next((unit for unit in _UNITS if low.endswith(unit) and high.endswith(unit)), "")
+        interval = f"<span>[{low.removesuffix(unit)}–{high.removesuffix(unit)}]</span> "
     return (
         f"<b>{_written(metric, figure.value)}</b>"
-        f'<span class="pid-small pid-figure">{interval}of {figure.n:,}</span>'
+        f'<span class="pid-small pid-figure">{interval}<span>of {figure.n:,}</span></span>'
     )
 
 
@@ -111,20 +117,36 @@ def _charts(found: Evaluation) -> None:
         "Is a score what it says?",
         charts.reliability(found.reliability, marked),
         charts.reliability_finding(found.reliability, marked),
-        "reliability",
+        ("reliability", _rows(found.reliability, marked)),
     )
     _chart(
         "Fewer names, fewer errors",
         charts.risk_coverage(found.risk_coverage, marked),
         charts.risk_coverage_finding(found.risk_coverage, marked),
-        "risk",
+        ("risk-coverage", _rows(found.risk_coverage, marked)),
     )
 
 
-def _chart(title: str, figure: go.Figure, sentence: str, key: str) -> None:
+def _rows(
+    curves: Mapping[str, Sequence[Bin | Risk]], sandbox: Collection[str]
+) -> list[dict[str, object]]:
+    """Return what a chart draws as tidy rows: one a provider and point."""
+    return [
+        {"provider": name, "sandbox": name in sandbox, **asdict(point)}
+        for name, points in curves.items()
+        for point in points
+    ]
+
+
+def _chart(
+    title: str, figure: go.Figure, sentence: str, drawn: tuple[str, list[dict[str, object]]]
+) -> None:
+    name, rows = drawn
     st.markdown(f"**{title}**")
-    st.plotly_chart(figure, alt=sentence, key=f"evaluation-{key}", config=_PLOT)
+    st.plotly_chart(figure, alt=sentence, key=f"evaluation-{name}", config=_PLOT)
     st.caption(sentence)
+    mark = "-sandbox" if any(row["sandbox"] for row in rows) else ""
+    download.chart(f"{name}{mark}", rows, figure)
 
 
 def _confusions(workbench: Workbench, job: EvaluationJob, found: Evaluation) -> None:
@@ -140,6 +162,7 @@ def _confusions(workbench: Workbench, job: EvaluationJob, found: Evaluation) -> 
         required=True,
         format_func=lambda name: TITLES.get(name, name),
         key="confused_by",
+        bind="query-params",
     )
     pairs = told.get(str(by), ())
     for confusion in pairs[:_PAIRS]:
@@ -150,16 +173,20 @@ def _confusions(workbench: Workbench, job: EvaluationJob, found: Evaluation) -> 
 
 def _pair(workbench: Workbench, job: EvaluationJob, confusion: Confusion) -> None:
     example = _example(workbench, job, confusion.said)
-    with st.container(horizontal=True, border=True, vertical_alignment="center"):
+    with st.container(border=True):
+        before, between, after = st.columns([1, 2, 1], vertical_alignment="center")
+    with before:
         _small(workbench, job, confusion.files[0], f"The photo of {confusion.truth}")
+    with between:
         st.html(
-            f"<div><i>{escape(confusion.truth)}</i><br>was taken for"
+            f'<div style="overflow-wrap:anywhere"><i>{escape(confusion.truth)}</i><br>was taken for'
             f" <i>{escape(confusion.said)}</i><br>"
             f'<span class="pid-small">on {confusion.n:,} photo{"s" if confusion.n > 1 else ""},'
             f" such as {escape(confusion.files[0])}</span></div>"
         )
+    with after:
         if example is None:
-            st.caption(f"No photo here is of {confusion.said}.")
+            st.caption(f"No photo here is of *{confusion.said}*.")
         else:
             _small(workbench, job, example, f"A photo of {confusion.said}")
 

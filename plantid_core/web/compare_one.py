@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING, Literal
 
 import streamlit as st
@@ -71,7 +70,9 @@ def _compared(workbench: Workbench, about: Asked, outcome: Outcome) -> None:
             st.image(photo.jpeg, width=_THUMBNAIL_PX, alt=f"Photo {number} of the plant")
         with st.container():
             _badge(agreed)
-            st.html(f'<div class="pid-agreement" role="status">{escape(in_words(agreed))}</div>')
+            names = [agreed.at("species").title, agreed.at("genus").title]
+            told = compare_table.italics(in_words(agreed), names)
+            st.html(f'<div class="pid-agreement" role="status">{told}</div>')
     if not found.rows:
         st.info(
             "There is no name to compare. Try a closer photo of a flower, a fruit or one leaf.",
@@ -96,9 +97,11 @@ def _compared(workbench: Workbench, about: Asked, outcome: Outcome) -> None:
         st.plotly_chart(
             figure, alt=sentence, key="bump", config={"displayModeBar": False, "scrollZoom": False}
         )
-        st.caption(sentence)
+        told = compare_table.italics(sentence, [found.rows[0].title])
+        st.html(f'<div class="pid-small">{told}</div>')
     mark = "-sandbox" if sandbox else ""
-    download.chart(f"compared{mark}", compare_table.rows(found, sandbox), figure)
+    on_white = compare_bump.figure(found, sandbox, _INK[0])
+    download.chart(f"compared{mark}", compare_table.rows(found, sandbox), on_white)
 
 
 def _badge(agreed: Agreement) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from typing import TYPE_CHECKING, Final
 
@@ -23,10 +24,11 @@ border-bottom:1px solid rgba(128,128,128,.25);min-width:5.6rem}
 .pid-table thead th{border-bottom:4px solid;vertical-align:bottom;font-weight:600}
 .pid-table tbody th{font-weight:400;min-width:9rem}
 .pid-table .pid-small{display:block}
-.pid-table td .pid-figure{white-space:nowrap}
+.pid-figure>span{white-space:nowrap}
 .pid-table .pid-best td,.pid-table .pid-best th{background:rgba(230,159,0,.13)}
 .pid-finding{font-size:1.15rem;line-height:1.45;border-left:5px solid #E69F00;padding-left:.7rem}
-.pid-strip{display:flex;flex-wrap:wrap;gap:.5rem}
+@media(max-width:600px){.pid-table th,.pid-table td{padding:.4rem .3rem;min-width:4.4rem}
+.pid-table tbody th{min-width:6.6rem}}
 </style>"""
 _SILENT: Final = {
     "no_match": "knows no such plant",
@@ -45,7 +47,7 @@ def style() -> None:
 def heading(provider: str, note: str = "", *, sandbox: bool = False) -> str:
     """Return the cell over a provider's column."""
     colour = COLOURS.get(provider, NEUTRAL)
-    mark = '<br><span class="pid-mark" style="margin-left:0">SANDBOX</span>' if sandbox else ""
+    mark = '<br><span class="pid-mark">SANDBOX</span>' if sandbox else ""
     small = f'<span class="pid-small">{escape(note)}</span>' if note else ""
     title = escape(TITLES.get(provider, provider))
     return f'<th scope="col" style="border-color:{colour}">{title}{mark}{small}</th>'
@@ -61,6 +63,14 @@ def table(caption: str, first: str, heads: Sequence[str], body: Sequence[str]) -
         f'<table class="pid-table" aria-label="{told}">'
         f"<thead><tr>{corner}{''.join(heads)}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
     )
+
+
+def italics(sentence: str, names: Collection[str | None]) -> str:
+    """Return a sentence as HTML, with the names that occur in it in italics."""
+    told = sorted({escape(name) for name in names if name}, key=len, reverse=True)
+    if not told:
+        return escape(sentence)
+    return re.sub("|".join(map(re.escape, told)), r"<i>\g<0></i>", escape(sentence))
 
 
 def side_by_side(found: Table, answers: Sequence[Answer], most: int) -> str:

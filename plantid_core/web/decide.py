@@ -7,22 +7,18 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from plantid_core.compare.determination import CONSENSUS, Decision
-from plantid_core.compare.names.parse import parse
-from plantid_core.errors import NameUnparsable, PlantIDError, SandboxNotBotany
-from plantid_core.palette import TITLES, percent
-from plantid_core.plants import Taxon
-from plantid_core.web import download, keeping
+from plantid_core.errors import PlantIDError, SandboxNotBotany
+from plantid_core.web import download, keeping, naming
+from plantid_core.web.naming import plain
 
 if TYPE_CHECKING:
-    from plantid_core.plants import Answer, Outcome, Suggestion
-    from plantid_core.store.history.values import Determination
+    from plantid_core.plants import Outcome
+    from plantid_core.store.history.values import Action, Determination
     from plantid_core.web.asked import Asked
     from plantid_core.web.keeping import Wish
     from plantid_core.workbench import Workbench
 
 _DECIDED, _INCLUDE = "decided", "include_sandbox"
-_OWN = "Another name"
-_EACH = 3
 _SAID = {"confirmed": "You confirmed", "changed": "You named it", "rejected": "You rejected all"}
 
 
@@ -35,7 +31,7 @@ def show(workbench: Workbench, wish: Wish | None, asked: Asked, outcome: Outcome
         if wish is not None and outcome.rung != "none":
             first = joint.suggestions[0].scientific_name if sure else ""
             confirmed = st.button(
-                f"Confirm *{_plain(first)}*" if sure else "Confirm",
+                f"Confirm *{plain(first)}*" if sure else "Confirm",
                 type="primary",
                 icon=":material/check:",
                 disabled=not sure,
@@ -47,7 +43,8 @@ def show(workbench: Workbench, wish: Wish | None, asked: Asked, outcome: Outcome
         else:
             confirmed = other = False
         if st.button("Compare", icon=":material/table_chart:"):
-            st.switch_page("pages/compare.py")
+            # With None, what is in the address would be cleared, which its widgets do not allow.
+            st.switch_page("pages/compare.py", query_params={})
         with st.popover("Export", icon=":material/download:"):
             download.buttons(outcome)
     if wish is None:
@@ -61,7 +58,8 @@ def show(workbench: Workbench, wish: Wish | None, asked: Asked, outcome: Outcome
         )
     if confirmed:
         decision = Decision("confirmed", provider=CONSENSUS)
-        if _made(workbench, wish, (asked, outcome), decision):
+        practice = bool(st.session_state.get(_INCLUDE))
+        if _made(workbench, wish, (asked, outcome), decision, practice=practice):
             st.rerun()
     elif other:
         _another(workbench, wish, asked, outcome)
@@ -69,76 +67,46 @@ def show(workbench: Workbench, wish: Wish | None, asked: Asked, outcome: Outcome
 
 @st.dialog("What is it?", icon=":material/edit:")
 def _another(workbench: Workbench, wish: Wish, asked: Asked, outcome: Outcome) -> None:
-    said = [
-        (answer, suggestion)
-        for answer in outcome.answers
-        for suggestion in answer.suggestions[:_EACH]
-    ]
-    chosen = st.radio(
-        "One of what the services said, or a name of your own",
-        range(-1, len(said)),
-        format_func=lambda place: _OWN if place < 0 else _told(*said[place]),
-        key="other_choice",
-    )
-    own = _own_name() if chosen < 0 else None
+    choice = naming.choose(outcome.answers)
+    practice = bool(st.session_state.get(_INCLUDE))
+    if choice is not None and choice.sandbox and not practice:
+        practice = st.checkbox(
+            "Take it as practice: the sandbox knows no botany, and the name stays marked",
+            key="other_practice",
+        )
     note = st.text_area("Why, if you like", max_chars=500, height="content", key="other_note")
     with st.container(horizontal=True):
-        ready = chosen >= 0 or own is not None
+        ready = choice is not None and (practice or not choice.sandbox)
         named = st.button("Save this name", type="primary", disabled=not ready)
         none = st.button("None of these, and I do not know")
     decision = None
     if none:
         decision = Decision("rejected", note=note)
-    elif named and own is not None:
-        decision = Decision("changed", own, note=note)
-    elif named:
-        answer, suggestion = said[chosen]
-        decision = Decision(
-            "confirmed", suggestion.taxon, answer.provider, suggestion.score, note=note
-        )
-    if decision is not None and _made(workbench, wish, (asked, outcome), decision):
+    elif named and choice is not None:
+        action: Action = "changed" if choice.provider is None else "confirmed"
+        decision = Decision(action, choice.taxon, choice.provider, choice.score, note=note)
+    if decision is not None and _made(
+        workbench, wish, (asked, outcome), decision, practice=practice
+    ):
         st.rerun()
 
 
-def _own_name() -> Taxon | None:
-    """Ask for a scientific name, and say what it is read as."""
-    text = st.text_input(
-        "Scientific name",
-        placeholder="Prunus serrulata",
-        max_chars=200,
-        key="other_name",
-    ).strip()
-    if not text:
-        return None
-    try:
-        parsed = parse(text)
-    except NameUnparsable as error:
-        st.caption(f":material/error: {_plain(str(error))} Write it as *Genus species*.")
-        return None
-    sign = "hybrid, " if parsed.hybrid else ""
-    st.caption(
-        f":material/check: Read as the {sign}{_plain(parsed.rank)} *{_plain(parsed.canonical)}*."
-    )
-    return Taxon(text, parsed.authorship, parsed.rank, genus=parsed.genus)
-
-
-def _told(answer: Answer, suggestion: Suggestion) -> str:
-    mark = ", sandbox" if answer.sandbox else ""
-    title = TITLES.get(answer.provider, answer.provider)
-    name = _plain(suggestion.taxon.scientific_name)
-    return f"*{name}* ({title}{mark}, {percent(suggestion.score)})"
-
-
-def _made(workbench: Workbench, wish: Wish, of: tuple[Asked, Outcome], decision: Decision) -> bool:
+def _made(
+    workbench: Workbench,
+    wish: Wish,
+    of: tuple[Asked, Outcome],
+    decision: Decision,
+    *,
+    practice: bool,
+) -> bool:
     """Keep the observation and the decision; where it cannot be, say why and return False."""
     asked, outcome = of
     owner = workbench.owner()
     if owner is None:
         return False
-    include = bool(st.session_state.get(_INCLUDE))
     try:
         keeping.keep(workbench, wish, asked, outcome)
-        made = workbench.collection.determine(owner, outcome.id, decision, include_sandbox=include)
+        made = workbench.collection.determine(owner, outcome.id, decision, include_sandbox=practice)
     except SandboxNotBotany:
         st.info(
             "These names come from the sandbox, no botany. Practise with them? Tick *Include sandbox"
@@ -147,7 +115,7 @@ def _made(workbench: Workbench, wish: Wish, of: tuple[Asked, Outcome], decision:
         )
         return False
     except PlantIDError as error:
-        st.error(_plain(str(error)), icon=":material/error:")
+        st.error(plain(str(error)), icon=":material/error:")
         return False
     st.session_state.setdefault(_DECIDED, {})[outcome.id] = made
     return True
@@ -157,13 +125,6 @@ def _decided(outcome: Outcome) -> None:
     made: Determination | None = st.session_state.get(_DECIDED, {}).get(outcome.id)
     if made is None:
         return
-    name = f" *{_plain(made.taxon.scientific_name)}*" if made.taxon else ""
+    name = f" *{plain(made.taxon.scientific_name)}*" if made.taxon else ""
     mark = " (practice: it rests on the sandbox)" if made.sandbox else ""
     st.success(f"{_SAID[made.action]}{name}{mark}.", icon=":material/verified:")
-
-
-def _plain(text: str) -> str:
-    """Return a text that Markdown takes as it is."""
-    return "".join(
-        f"\\{letter}" if letter in r"\`*_{}[]()<>#+-.!|~:$@" else letter for letter in text
-    )

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 LANGUAGES = {"en": "English", "de": "Deutsch", "fr": "français", "cs": "čeština"}
 
-_THUMBNAIL_PX = 220
+_THUMBNAIL_PX, _SMALL_PX = 220, 110
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,8 @@ def ask(workbench: Workbench) -> Question:
     """Draw the form and return what it is set to."""
     uploads = _photos()
     admitted = [(upload, photo) for upload in uploads if (photo := _admitted(workbench, upload))]
-    organs = _thumbnails([photo for _, photo in admitted])
+    with st.container(key="thumbnails"):
+        organs = _thumbnails([photo for _, photo in admitted])
     where, date = place.ask(workbench, [upload for upload, _ in admitted])
     language = st.selectbox(
         "Common names in",
@@ -110,7 +111,8 @@ def _plain(filename: str) -> str:
 def _thumbnails(photos: list[Photo]) -> list[Organ]:
     organs: list[Organ] = []
     for index, photo in enumerate(photos):
-        st.image(photo.jpeg, alt=f"Photo {index + 1} of your plant", width=_THUMBNAIL_PX)
+        width = _SMALL_PX if len(photos) > 1 else _THUMBNAIL_PX
+        st.image(photo.jpeg, alt=f"Photo {index + 1} of your plant", width=width)
         chosen = st.pills(
             f"Photo {index + 1} shows",
             ORGANS,

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
 
-from plantid_core.compare.archive import unpack
 from plantid_core.compare.specimens import specimens
 from plantid_core.errors import HerbariumUnusable, InputUnreadable, PlantIDError
 from plantid_core.providers.herbarium.build import build
+from plantid_core.upload.archive import unpacked
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -49,9 +47,8 @@ class HerbariumJob:
 
     def _run(self) -> None:
         try:
-            with tempfile.TemporaryDirectory() as folder:
-                unpack(self._archive, self._name, Path(folder))
-                photos = specimens(Path(folder), self._workbench.names)
+            with unpacked(self._archive, self._name) as found:
+                photos = specimens(found.root, self._workbench.names)
                 self.built = build(
                     photos, self._workbench.settings.data_dir, tell=self._tell, stop=self._stop
                 )

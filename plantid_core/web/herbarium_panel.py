@@ -11,7 +11,10 @@ import streamlit as st
 
 from plantid_core.errors import HerbariumUnusable
 from plantid_core.palette import COLOURS
-from plantid_core.providers.herbarium.sentence import findings
+from plantid_core.providers.herbarium import file
+from plantid_core.providers.herbarium.sentence import findings, share
+from plantid_core.upload.archive import Limits
+from plantid_core.web import compare_table, download, labelled
 from plantid_core.web.herbarium_job import HerbariumJob
 
 if TYPE_CHECKING:
@@ -19,7 +22,6 @@ if TYPE_CHECKING:
     from plantid_core.workbench import Workbench
 
 _JOB = "herbarium_job"
-_MOST_MB = 100
 _CONFUSIONS, _REFUSED = 8, 10
 _BAR_PX, _MARGIN_PX = 34, 60
 _COMMAND = "plantid herbarium build my-photos"
@@ -50,6 +52,8 @@ def show(workbench: Workbench) -> None:
         return
     _about(herbarium)
     _build(workbench, open_=False)
+    if workbench.settings.environment != "production":
+        _forget(workbench)
 
 
 def _about(herbarium: Herbarium) -> None:
@@ -57,24 +61,30 @@ def _about(herbarium: Herbarium) -> None:
     plants, photos, right, made = st.columns(4)
     plants.metric("Plants", f"{len(herbarium.entries):,}")
     photos.metric("Photos", f"{herbarium.photos:,}")
-    tried = figures.top1 is not None and len(herbarium.entries) > 1
-    right.metric("Right first time", f"{figures.top1:.0%}" if tried else "not tried")
+    tried = len(herbarium.entries) > 1 and figures.top1 is not None
+    right.metric("Right first time", share(figures.top1 or 0.0) if tried else "not tried")
     made.metric("Built on", f"{herbarium.made:%Y-%m-%d}")
     st.markdown(" ".join(findings(herbarium)))
     rows = _table(herbarium)
-    left, beside = st.columns([3, 2], gap="large")
-    with left:
-        if figures.confusions:
-            shown = figures.confusions[:_CONFUSIONS]
+    beside = st.container()
+    if figures.confusions:
+        shown = figures.confusions[:_CONFUSIONS]
+        left, beside = st.columns([3, 2], gap="large")
+        with left:
             st.subheader("Taken for each other", anchor=False)
             st.plotly_chart(_chart(shown), alt=_finding(shown), key="herbarium-confusions")
-            st.caption(_finding(shown))
-        elif tried:
-            st.caption("None of its own photos was taken for another plant when it was left out.")
+            told = compare_table.italics(_finding(shown), [shown[0].shown, shown[0].taken_for])
+            st.html(f'<div class="pid-small">{told}</div>')
+    elif tried:
+        beside.caption("None of its own photos was taken for another plant when it was left out.")
     with beside:
         st.dataframe(rows, hide_index=True, alt="The herbarium's plants and their photos")
         st.download_button(
-            "Download CSV", rows.to_csv(index=False).encode(), "herbarium.csv", "text/csv"
+            "Download CSV",
+            download.table_csv(rows),
+            "herbarium.csv",
+            "text/csv",
+            on_click="ignore",
         )
 
 
@@ -134,8 +144,9 @@ def _build(workbench: Workbench, *, open_: bool) -> None:
             "Or a ZIP file of such folders",
             type=["zip"],
             key="herbarium-zip",
-            max_upload_size=_MOST_MB,
-            help=f"Up to {_MOST_MB} MB. The new herbarium takes the place of the former one.",
+            max_upload_size=labelled.most_mb(Limits()),
+            help="For more photos than fit, use the command. The new herbarium takes the place of the"
+            " former one.",
         )
         pressed = st.button("Build", key="herbarium-build", disabled=archive is None)
         if pressed and archive is not None:
@@ -144,6 +155,19 @@ def _build(workbench: Workbench, *, open_: bool) -> None:
             except HerbariumUnusable as error:
                 st.warning(str(error), icon=":material/hourglass_top:")
                 return
+            st.rerun()
+
+
+def _forget(workbench: Workbench) -> None:
+    with st.popover("Forget it", icon=":material/delete:"):
+        st.markdown("Remove the herbarium, and what was kept of its photos? The photos stay.")
+        if st.button("Yes, forget it", key="herbarium-forget"):
+            try:
+                file.forget(workbench.settings.data_dir)
+            except HerbariumUnusable as error:
+                st.error(str(error), icon=":material/error:")
+                return
+            st.session_state.pop(_JOB, None)
             st.rerun()
 
 

@@ -9,6 +9,7 @@ import streamlit as st
 
 from plantid_core.errors import PlantIDError
 from plantid_core.store.history.values import Circumstances
+from plantid_core.web import licences
 
 if TYPE_CHECKING:
     from plantid_core.plants import Outcome
@@ -16,12 +17,6 @@ if TYPE_CHECKING:
     from plantid_core.workbench import Workbench
 
 _KEPT = "kept"
-_LICENCES = {
-    "": "All rights reserved",
-    "CC0-1.0": "CC0: no rights reserved",
-    "CC-BY-4.0": "CC BY: with your name",
-    "CC-BY-NC-4.0": "CC BY-NC: with your name, not for trade",
-}
 _FARTHEST_M = 1_000_000.0
 
 
@@ -60,7 +55,7 @@ def ask(workbench: Workbench) -> Wish | None:
         bind="query-params",
         help="The cleaned photos and the answers, on this machine, until you delete them.",
     )
-    with st.expander("For your records", icon=":material/edit_note:"):
+    with st.expander("For your records", icon=":material/edit_note:") as records:
         uncertainty = st.number_input(
             "The place is right to within, m",
             min_value=1.0,
@@ -71,15 +66,9 @@ def ask(workbench: Workbench) -> Wish | None:
         )
         settings = workbench.settings
         by = st.text_input("Seen by", settings.recorded_by, max_chars=200, key="recorded_by")
-        licences = list(dict.fromkeys([settings.licence, *_LICENCES]))
-        licence = st.selectbox(
-            "Licence of your photos",
-            licences,
-            format_func=lambda code: _LICENCES.get(code, code),
-            key="licence",
-        )
+        licence = licences.choose(records, settings.licence, "licence")
         st.caption("Kept beside the answer and exported with it; none of it is sent to a service.")
-    return Wish(keep, uncertainty, by.strip(), licence or "")
+    return Wish(keep, uncertainty, by.strip(), licence)
 
 
 def keep_once(workbench: Workbench, wish: Wish, asked: Asked, outcome: Outcome) -> None:

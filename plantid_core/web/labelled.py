@@ -34,7 +34,7 @@ _LIMITS: Final = Limits(archive_bytes=100 * MIB, files=2_000)
 _HOW: Final = (
     "A ZIP of folders named for their species (*Quercus robur/1.jpg*), or photos with a CSV that has"
     " the columns *file* and *scientific_name*. A folder called *not a plant* tests whether that is"
-    " seen, too."
+    " seen, too. A ZIP may have {most} MB; for more, bring the photos themselves with a CSV."
 )
 _SAMPLE_SAYS: Final = (
     "Cuts of one photo of a garden dahlia, and of one without any plant. They show how it works, and"
@@ -92,7 +92,8 @@ def choose(workbench: Workbench) -> Labels | None:
     if source == _SAMPLE:
         st.caption(_SAMPLE_SAYS)
         return _once("sample", lambda: _sample(workbench))
-    st.caption(_HOW)
+    most = most_mb(_LIMITS)
+    st.caption(_HOW.format(most=most))
     if source == _FOLDER:
         path = st.text_input(
             "Folder or CSV file on this machine", key="labelled_path", bind="query-params"
@@ -103,13 +104,18 @@ def choose(workbench: Workbench) -> Labels | None:
         type=_TYPES,
         accept_multiple_files=True,
         key="labelled_files",
-        max_upload_size=_LIMITS.archive_bytes // MIB,
+        max_upload_size=most,
         label_visibility="collapsed",
     )
     if not files:
-        return None
+        return _brought_before()
     digests = [hashlib.sha256(file.getvalue()).hexdigest() for file in files]
     return _once(f"files {digests}", lambda: _of_files(workbench, files))
+
+
+def most_mb(limits: Limits) -> int:
+    """Return how many MB an archive may have: a field may allow more, but the server takes no more."""
+    return min(limits.archive_bytes // MIB, int(st.get_option("server.maxUploadSize")))
 
 
 def _once(source: str, make: Callable[[], Labels]) -> Labels | None:
@@ -128,6 +134,17 @@ def _once(source: str, make: Callable[[], Labels]) -> Labels | None:
         st.session_state[_KEPT] = kept
     if isinstance(kept[1], str):
         st.error(kept[1], icon=":material/error:")
+        return None
+    return kept[1]
+
+
+def _brought_before() -> Labels | None:
+    """Return the photos that were brought before another tab or page emptied the field of files."""
+    kept: tuple[str, Labels | str] | None = st.session_state.get(_KEPT)
+    if kept is None or isinstance(kept[1], str) or not kept[0].startswith("files "):
+        return None
+    if st.button("Forget these photos", key="labelled_forget", icon=":material/delete:"):
+        del st.session_state[_KEPT]
         return None
     return kept[1]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import streamlit as st
 
-from plantid_core.compare.names.parse import parse
+from plantid_core.compare.names.parse import read
 from plantid_core.errors import NameUnparsable
 from plantid_core.palette import TITLES, percent
 from plantid_core.plants import Taxon
@@ -15,6 +15,7 @@ from plantid_core.plants import Taxon
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from plantid_core.compare.names.parse import Reading
     from plantid_core.plants import Answer, Suggestion
 
 _OWN: Final = "Another name"
@@ -58,15 +59,24 @@ def own_name() -> Taxon | None:
     if not text:
         return None
     try:
-        parsed = parse(text)
+        reading = read(text)
     except NameUnparsable as error:
         st.caption(f":material/error: {plain(str(error))} Write it as *Genus species*.")
         return None
-    sign = "hybrid, " if parsed.hybrid else ""
-    st.caption(
-        f":material/check: Read as the {sign}{plain(parsed.rank)} *{plain(parsed.canonical)}*."
-    )
-    return Taxon(text, parsed.authorship, parsed.rank, genus=parsed.genus)
+    parsed, name = reading.parsed, _written(reading)
+    sign = "hybrid " if parsed.hybrid else ""
+    author = f" {plain(parsed.authorship)}" if parsed.authorship else ""
+    said = f"Read as the {sign}{plain(parsed.rank)} *{plain(name)}*{author}"
+    st.caption(f":material/check: {said}{'' if said.endswith('.') else '.'}")
+    return Taxon(name, parsed.authorship, parsed.rank, genus=parsed.genus)
+
+
+def _written(reading: Reading) -> str:
+    """Return the name as it was read, and not as it was typed; a doubt stays where it was uttered."""
+    parsed = reading.parsed
+    if parsed.genus is None or parsed.qualifier not in {"cf.", "aff."}:
+        return reading.written
+    return reading.written.replace(parsed.genus, f"{parsed.genus} {parsed.qualifier}", 1)
 
 
 def plain(text: str) -> str:

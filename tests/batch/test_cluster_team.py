@@ -18,6 +18,7 @@ from servers import Server
 from plantid_core.batch import run
 from plantid_core.batch.cluster_team import ClusterTeam
 from plantid_core.batch.journal import Journal
+from plantid_core.batch.order import Order
 from plantid_core.batch.team import LocalTeam
 from plantid_core.cluster import ClusterUnavailable
 from plantid_core.settings import load_settings
@@ -72,7 +73,7 @@ def cluster(tmp_path: Path, sandbox: SandboxServer) -> Iterator[str]:
 def table(team: Team, folder: Path, name: str) -> list[dict[str, str]]:
     """Return the rows of a batch of the folder's photos, without where each answer came from."""
     providers = run.chosen(team.services(), tuple(ROUTES))
-    order = run.Order(folder / "photos", providers)
+    order = Order(folder / "photos", providers)
     out = folder / f"{name}.csv"
     with Journal(folder / f"{name}.journal", run.choice(order, team.services())) as journal:
         run.prepare(journal, order)
@@ -89,7 +90,7 @@ def test_a_cluster_makes_the_same_table_with_one_call_a_photo(
     """Both workers ask, from their own environment; the journal stays here."""
     crops(flower, tmp_path / "photos", PHOTOS)
     settings = load_settings(data_dir=tmp_path / "data", sandbox_url=sandbox.url)
-    with LocalTeam(settings, 4) as team:
+    with LocalTeam.open(settings, 4) as team:
         here = table(team, tmp_path, "here")
     sandbox.clear()
 

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plantid_core.batch.folder import Found
-from plantid_core.batch.journal import (
+from plantid_core.batch.journal import Journal
+from plantid_core.batch.journal_values import (
     Choice,
-    Journal,
     JournalDiffers,
     JournalInUse,
     JournalUnusable,

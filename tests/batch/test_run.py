@@ -15,6 +15,7 @@ from folders import crops
 from plantid_core.batch import run
 from plantid_core.batch.ask import answers_of
 from plantid_core.batch.journal import Journal
+from plantid_core.batch.order import Order
 from plantid_core.batch.team import LocalTeam
 from plantid_core.errors import PlantIDError
 from plantid_core.settings import load_settings
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from plantid_core import Workbench
-    from plantid_core.batch.run import Done, Order, Progress
+    from plantid_core.batch.order import Done, Progress
     from tests.conftest import SandboxServer
 
 SERVICES = ("plant_id", "plantnet")
@@ -47,9 +48,9 @@ class Batch:
     def opened(self, **more: object) -> Iterator[tuple[LocalTeam, Journal, Order]]:
         self._runs += 1
         settings = load_settings(data_dir=self._data / str(self._runs), sandbox_url=self._url)
-        with LocalTeam(settings, 4) as team:
+        with LocalTeam.open(settings, 4) as team:
             providers = run.chosen(team.services(), SERVICES)
-            order = run.Order(self.directory, providers, **more)  # type: ignore[arg-type]
+            order = Order(self.directory, providers, **more)  # type: ignore[arg-type]
             choice = run.choice(order, team.services())
             with Journal(self.out.with_suffix(".journal"), choice) as journal:
                 yield team, journal, order

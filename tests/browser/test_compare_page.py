@@ -31,7 +31,8 @@ def turned(flower: bytes, path: Path, degrees: int) -> Path:
 
 
 def ask(page: Page, app_url: str, photo: Path) -> None:
-    page.goto(app_url)
+    # What is set otherwise stands in the address, and must not be in the way of another page.
+    page.goto(f"{app_url}/?language=Deutsch")
     page.locator("input[type=file]").set_input_files(photo, timeout=WAIT_MS)
     page.get_by_alt_text("Photo 1 of your plant").wait_for(timeout=WAIT_MS)
     page.get_by_role("button", name="Identify", exact=True).click()

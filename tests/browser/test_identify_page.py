@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING
 
 import pytest
@@ -49,29 +50,21 @@ def test_a_dropped_photo_is_named(
     page.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 420])
 def test_the_page_fits(
-    browser: Browser,
-    app_url: str,
-    flower: bytes,
-    tmp_path: Path,
-    photograph: Photograph,
-    scheme: str,
-    width: int,
+    browser: Browser, app_url: str, flower: bytes, tmp_path: Path, photograph: Photograph
 ) -> None:
     """At both widths and in both schemes nothing runs over the page's side."""
     photo = tmp_path / "flower.jpg"
     photo.write_bytes(flower)
-    context = browser.new_context(
-        color_scheme=scheme,  # type: ignore[arg-type]
-        viewport={"width": width, "height": 1150},
-    )
-    page = context.new_page()
-
+    page = browser.new_page(viewport={"width": 1280, "height": 1150})
     identify(page, app_url, photo)
 
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.evaluate(_OVERFLOWING) == []
-    photograph(page, "identify", scheme, width)
-    context.close()
+    for scheme, width in product(("light", "dark"), (1280, 420)):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.set_viewport_size({"width": width, "height": 1150})
+        page.wait_for_timeout(300)
+
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.evaluate(_OVERFLOWING) == []
+        photograph(page, "identify", scheme, width)
+    page.close()

@@ -10,9 +10,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 from herbaria import FLOWER, TEMPLE, labelled
+from typer.testing import CliRunner
+
+from plantid_core.cli import herbarium
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from click.testing import Result
 
 
 def plantid(data_dir: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -23,6 +28,10 @@ def plantid(data_dir: Path, *arguments: str) -> subprocess.CompletedProcess[str]
     )
 
 
+def run(*words: str) -> Result:
+    return CliRunner().invoke(herbarium.app, words)
+
+
 @pytest.fixture
 def data_dir(tmp_path: Path, model_cache: Path) -> Path:
     """Return a data directory whose image model is built."""
@@ -31,14 +40,15 @@ def data_dir(tmp_path: Path, model_cache: Path) -> Path:
     return tmp_path / "data"
 
 
-def test_built_shown_and_forgotten(tmp_path: Path, data_dir: Path) -> None:
+def test_built_shown_and_forgotten(
+    tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """JSON alone on stdout, sentences for people, and nothing left in the end."""
     photos = labelled(tmp_path / "photos", flowers=3, temples=1)
 
     built = plantid(data_dir, "build", str(photos), "--json")
-    shown = plantid(data_dir, "show")
-    forgotten = plantid(data_dir, "forget", "--yes", "--json")
-    gone = plantid(data_dir, "show")
+    monkeypatch.setenv("PLANTID_DATA_DIR", str(data_dir))
+    shown, forgotten, gone = run("show"), run("forget", "--yes", "--json"), run("show")
 
     told = json.loads(built.stdout)
     assert {one["scientific_name"]: one["photos"] for one in told["species"]} == {
@@ -49,7 +59,7 @@ def test_built_shown_and_forgotten(tmp_path: Path, data_dir: Path) -> None:
     assert "1 plant has a single photo" in shown.stdout
     assert json.loads(forgotten.stdout) == {"forgotten": True}
     assert [path.name for path in data_dir.iterdir()] == ["models"]
-    assert gone.returncode == 3
+    assert gone.exit_code == 3
     assert "plantid herbarium build" in gone.stderr
 
 

@@ -95,10 +95,11 @@ def test_kappa_corrects_for_chance() -> None:
 
 def test_figures_that_are_not_defined_are_none() -> None:
     """With one name throughout, all agreement is chance's; with no plant there is no share."""
-    same = [[answer("plant_id", ("Ficus carica", 0.9)), answer("plantnet", ("Ficus carica", 0.9))]]
+    fig = [answer("plant_id", ("Ficus carica", 0.9)), answer("plantnet", ("Ficus carica", 0.9))]
+    same = [fig, fig]
     apart = [[answer("plant_id", ("Ficus carica", 0.9))], [answer("plantnet", ("Rosa", 0.9))]]
 
     alike, never = agreement_over(same, shipped())[0], agreement_over(apart, shipped())[0]
 
-    assert (alike.n, alike.first, alike.kappa) == (1, 1.0, None)
+    assert (alike.n, alike.first, alike.kappa) == (2, 1.0, None)
     assert (never.n, never.first, never.rbo, never.kappa) == (0, None, None, None)

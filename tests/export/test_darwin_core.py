@@ -21,6 +21,7 @@ from kept import CHERRY, DAISY, NOON, SLIPPER, answer, determined, observed
 from plantid_core.compare.names.reconcile import shipped as names
 from plantid_core.errors import PhotoNotFound
 from plantid_core.export.darwin_core.archive import NAMELESS, REJECTED, write_archive
+from plantid_core.export.darwin_core.records import ALL_RIGHTS, licence_address
 from plantid_core.export.darwin_core.tables import TABLES
 from plantid_core.export.release import ONLY_SANDBOX, Terms
 from plantid_core.export.sensitive import Sensitive
@@ -98,6 +99,22 @@ def test_an_occurrence_with_its_photo_and_identifications(tmp_path: Path, terms:
     assert (done.observations, done.rows) == (1, 1 + len(photos) + len(identified))
 
 
+@pytest.mark.parametrize(
+    ("given_licence", "told"),
+    [
+        ("CC-BY-NC-4.0", "http://creativecommons.org/licenses/by-nc/4.0/legalcode"),
+        ("cc by 4.0", "http://creativecommons.org/licenses/by/4.0/legalcode"),
+        ("CC0 1.0", "http://creativecommons.org/publicdomain/zero/1.0/legalcode"),
+        ("https://example.org/mine", "https://example.org/mine"),
+        ("CC-BY-4.0-or-later", "CC-BY-4.0-or-later"),
+        (" ", ALL_RIGHTS),
+    ],
+)
+def test_a_known_licence_is_told_by_its_address(given_licence: str, told: str) -> None:
+    """However its short name is written; another stands as the person chose it."""
+    assert licence_address(given_licence) == told
+
+
 def test_a_machines_name_says_that_it_is_one(tmp_path: Path, terms: Terms) -> None:
     """Software, version and score stand beside it."""
     write(tmp_path / "a.zip", observed(answer("plantnet", CHERRY)), terms=terms)
@@ -143,8 +160,29 @@ def test_the_sandbox_comes_only_when_asked_for_and_is_marked(tmp_path: Path, ter
         title = archive.metadata.findtext("dataset/title")
     assert row.data[qualname("occurrenceRemarks")] == "SANDBOX: no botany"
     assert json.loads(row.data[qualname("dynamicProperties")]) == {"sandbox": True}
-    assert identified.data[qualname("identificationRemarks")].startswith("SANDBOX: no botany")
+    for cells in (row.data, identified.data):
+        assert cells[qualname("identificationRemarks")].startswith("SANDBOX: no botany")
+        assert cells[qualname("identifiedBy")] == "Pl@ntNet (sandbox)"
+        assert "Pl@ntNet API v2 (sandbox)" in cells[qualname("identificationReferences")]
     assert "SANDBOX" in title
+
+
+def test_a_ranking_with_the_sandboxs_vote_is_marked(tmp_path: Path, terms: Terms) -> None:
+    """Also where another leads it, who is named without the mark."""
+    kept = observed(
+        answer("plant_id", CHERRY),
+        answer("plantnet", CHERRY),
+        answer("offline", DAISY, sandbox=True, score=0.1),
+    )
+    asked = Terms(names(), terms.sensitive, include_sandbox=True)
+
+    write(tmp_path / "a.zip", kept, terms=asked)
+
+    with read(tmp_path / "a.zip") as archive:
+        (row,) = archive.rows
+    assert row.data[qualname("scientificName")] == "Prunus serrulata"
+    assert row.data[qualname("identifiedBy")] == "Plant.id | Pl@ntNet"
+    assert row.data[qualname("identificationRemarks")].startswith("SANDBOX: no botany")
 
 
 def test_a_sensitive_plant_is_told_by_the_grid(tmp_path: Path, terms: Terms) -> None:

@@ -117,6 +117,18 @@ def test_a_sensitive_plants_place_is_told_by_the_grid(terms: Terms) -> None:
     assert done.generalised == 1
 
 
+def test_a_sensitive_name_that_was_taken_back_still_counts(terms: Terms) -> None:
+    """It may have been right, and the earlier export said so."""
+    kept = observed(
+        answer("plantnet", DAISY), determinations=(determined(SLIPPER), determined(DAISY))
+    )
+
+    lines, _ = table(kept, terms=terms)
+
+    assert {line["determined_name"] for line in lines} == {"Leucanthemum vulgare"}
+    assert {(line["latitude"], line["longitude"]) for line in lines} == {("50.05", "14.45")}
+
+
 @given(st.text(st.characters(codec="utf-8")))
 def test_any_note_comes_back_and_is_no_formula(note: str) -> None:
     """Whatever a person wrote is one cell, which no spreadsheet runs."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from plantid_core.compare.names.reconcile import shipped as shipped_names
 from plantid_core.errors import InputUnreadable
-from plantid_core.export.sensitive import Sensitive, generalised, read, shipped
+from plantid_core.export.sensitive import Rule, Sensitive, generalised, read, shipped
 from plantid_core.plants import Place, Taxon
 
 if TYPE_CHECKING:
@@ -35,6 +35,9 @@ def sensitive() -> Sensitive:
         ("Paphiopedilum × maudiae", "species"),
         ("Cypripedium", "genus"),
         ("Orchidaceae", "family"),
+        ("Cypripedium calceolus × Cypripedium macranthos", "species"),
+        ("cypripedium CALCEOLUS", "species"),
+        ("Cypripedium calceolus f. viride", "form"),
     ],
 )
 def test_the_species_its_author_genus_and_family_are_sensitive(
@@ -61,6 +64,22 @@ def test_one_name_among_many_is_enough(sensitive: Sensitive) -> None:
     assert found.scientific_name == "Cypripedium calceolus"
 
 
+def test_of_several_rules_the_coarsest_holds() -> None:
+    """In whatever order they stand: a user's own beside ours, a genus beside its species."""
+    fine, coarse = (
+        Rule("Cypripedium calceolus", "species", "Orchidaceae", grid, "", "") for grid in (0.1, 1.0)
+    )
+    other = Rule("Ariocarpus", "genus", "Cactaceae", 0.5, "", "")
+    slipper, cactus = Taxon("Cypripedium calceolus"), Taxon("Ariocarpus retusus")
+
+    for rules in ([fine, coarse, other], [other, coarse, fine]):
+        found = Sensitive(rules, shipped_names())
+        assert found.rule([slipper]) == coarse
+        assert found.rule([Taxon("Cypripedium", rank="genus")]) == coarse
+        assert found.rule([cactus, slipper]) == found.rule([slipper, cactus]) == coarse
+        assert found.rule([cactus]) == other
+
+
 @given(
     st.floats(-90, 90),
     st.floats(-180, 180),
@@ -84,6 +103,15 @@ def test_all_places_of_a_cell_are_told_alike(north: float, east: float) -> None:
     told, _ = generalised(Place(50.0 + north, 14.4 + east), None, 0.1)
 
     assert told == Place(50.05, 14.45)
+
+
+@pytest.mark.parametrize("place", [Place(90.0, 180.0), Place(-90.0, -180.0), Place(0.1, 0.3)])
+def test_a_place_on_a_cells_edge_is_not_told_by_its_number(place: Place) -> None:
+    """Not even at the world's end, where no cell begins."""
+    told, _ = generalised(place, None, 0.1)
+
+    assert abs(told.latitude - place.latitude) == pytest.approx(0.05)
+    assert abs(told.longitude - place.longitude) == pytest.approx(0.05)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import streamlit as st
 from processes import until
 from streamlit.testing.v1 import AppTest
 
@@ -86,8 +87,8 @@ def test_an_outcome_of_identify_is_laid_side_by_side(page: AppTest) -> None:
     shown = drawn(page)
     assert not page.exception
     assert 'scope=\\"col\\"' in shown
-    assert shown.count("SANDBOX") == 2
-    assert "All three name Leucanthemum vulgare first." in shown
+    assert shown.count("SANDBOX") == 3  # the joint verdict, and both services
+    assert "All three name <i>Leucanthemum vulgare</i> first." in shown
 
 
 def test_a_plant_can_be_asked_about_here(page: AppTest) -> None:
@@ -145,6 +146,27 @@ def test_an_archive_of_folders_is_read(page: AppTest, flower: bytes) -> None:
 
     assert not page.error
     assert any("2 photos of 1 species in plants.zip" in caption.value for caption in page.caption)
+
+
+def test_photos_stay_until_they_are_forgotten(page: AppTest, flower: bytes) -> None:
+    """A look at another tab empties the field of files, and the photos are still here."""
+    compare(page, FOLDER)
+    archive = packed(**{"Dahlia pinnata/1.jpg": flower})
+    page.file_uploader[0].set_value(("plants.zip", archive, "application/zip")).run()
+    page.file_uploader[0].set_value([]).run()
+    assert any("1 photo of 1 species" in caption.value for caption in page.caption)
+
+    press(page, "Forget these photos")
+
+    assert not any("1 photo of 1 species" in caption.value for caption in page.caption)
+
+
+def test_no_archive_is_offered_that_the_server_would_not_take(page: AppTest) -> None:
+    """The field's bound is the server's, whatever an archive might hold."""
+    compare(page, FOLDER)
+
+    most = page.file_uploader[0].proto.max_upload_size_mb
+    assert 0 < most <= st.get_option("server.maxUploadSize")
 
 
 def test_a_hostile_archive_gets_a_sentence(page: AppTest, flower: bytes) -> None:

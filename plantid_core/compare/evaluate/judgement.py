@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from plantid_core.compare.ballots import key_of
+from plantid_core.compare.consensus import verdict
 from plantid_core.plants import LOCAL, AnswerStatus, Taxon
 
 if TYPE_CHECKING:
@@ -115,8 +116,8 @@ def judge_joint(
 ) -> Judgement:
     """Return how right the joint ranking of these answers is; its entries' order is its ranking.
 
-    Where it abstains it has named no species: what counts is the genus or family that leads it, if one
-    does. It rejects where nobody names a plant, or as many see none as name one; a mere disagreement is
+    Where it abstains it has named no species: what counts is the genus or family that it calls likely,
+    if any. It rejects where nobody names a plant, or as many see none as name one; a mere disagreement is
     neither a name nor a rejection. It costs what they cost together, and takes as long as the slowest.
     """
     heard = [part for part in parts if part.answered]
@@ -144,11 +145,12 @@ def _kept(
 ) -> list[tuple[Reconciled, float]]:
     """Return the entries that are a verdict, with what the providers told of each taxon."""
     known = _by_key(heard)
+    first = verdict(joint)
+    said = [entry for entry in (first,) if entry] if joint.abstained else joint.suggestions
     kept = []
-    for entry in joint.suggestions[: 1 if joint.abstained else None]:
+    for entry in said:
         taxon = names.reconcile(Taxon(entry.scientific_name, rank=entry.rank))
-        if not (joint.abstained and taxon.species):
-            kept.append((known.get(key_of(taxon), taxon), _unit(entry.score)))
+        kept.append((known.get(key_of(taxon), taxon), _unit(entry.score)))
     return kept
 
 

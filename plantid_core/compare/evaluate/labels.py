@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -29,16 +30,18 @@ def read(path: Path, names: Reconciler, most: int = MOST) -> tuple[Labelled, ...
     """Return the labelled photos of a folder, or of a CSV file, in a stable order.
 
     A folder holds ``species name/photo.jpg`` (underscores are read as blanks; hidden files and what is
-    no photo by its name are passed over). A CSV file has the columns ``file``, relative to itself, and
-    ``scientific_name``, and may have ``is_plant`` (1 or 0); others are not looked at. "Not a plant" is a
-    label too. Raises `InputUnreadable`, which names the row or folder and what is wrong with it.
+    no photo by its name are passed over; photos that lie deeper are refused). A CSV file has the columns
+    ``file``, relative to itself, and ``scientific_name``, and may have ``is_plant`` (1 or 0); others are
+    not looked at. "Not a plant" is a label too. Raises `InputUnreadable`, which names the row or folder
+    and what is wrong with it.
     """
     try:
-        found = tuple(_of_folder(path, names) if path.is_dir() else _of_table(path, names))
+        each = _of_folder(path, names) if path.is_dir() else _of_table(path, names)
+        found = tuple(itertools.islice(each, most + 1))
     except OSError as error:
         raise InputUnreadable(str(path), f"It cannot be read ({error.strerror}).") from error
     if len(found) > most:
-        reason = f"It has {len(found):,} labelled photos; at most {most:,} are evaluated at once."
+        reason = f"It has more than {most:,} labelled photos, the most that are evaluated at once."
         raise InputUnreadable(str(path), reason)
     if not found:
         reason = "There is no labelled photo in it. Name folders for species, or give a CSV file."
@@ -61,15 +64,28 @@ def _of_folder(root: Path, names: Reconciler) -> Iterator[Labelled]:
 
 
 def _of_species(root: Path, folder: Path, names: Reconciler) -> Iterator[Labelled]:
-    photos = [one for one in sorted(folder.iterdir()) if _is_photo(one)]
-    label = " ".join(folder.name.replace("_", " ").split())
+    inside = sorted(folder.iterdir())
+    for one in inside:
+        if one.is_dir() and not one.name.startswith(".") and any(map(_is_photo, one.iterdir())):
+            reason = (
+                f"The photos in {one.relative_to(root).as_posix()!r} lie a folder too deep. Put them"
+                " right into the folder named for their species."
+            )
+            raise InputUnreadable(str(root), reason)
+    photos = [one for one in inside if _is_photo(one)]
+    label = " ".join(_printable(folder.name).replace("_", " ").split())
     for photo in photos:
-        file = photo.relative_to(root).as_posix()
+        file = _printable(photo.relative_to(root).as_posix())
         _require_within(root, photo, f"The photo {file!r}", str(root))
         try:
             yield labelled(file, photo, label, names)
         except NameUnparsable as error:
             raise InputUnreadable(str(root), f"The folder {folder.name!r}: {error}") from error
+
+
+def _printable(name: str) -> str:
+    r"""Return a file's name as text: bytes that are no UTF-8 are written as ``\xff``."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _is_photo(path: Path) -> bool:

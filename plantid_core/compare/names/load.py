@@ -125,7 +125,7 @@ def _stored(row: Row, families: dict[str, int]) -> tuple[object, ...]:
 
 
 def _unknown(first: str) -> str:
-    found = " ".join(first.replace("|", "\t").split())[:80]
+    found = " ".join(first.lstrip("\ufeff").replace("|", "\t").split())[:80]
     if not found.isprintable():
         found = "no text"
     return (

@@ -117,7 +117,7 @@ def _ask_gbif(cleaned: str, name: str) -> nameparser.ParsedName | nameparser.Inf
 
 
 def _of_informal(informal: nameparser.Informal, cleaned: str, name: str) -> Reading:
-    taxon = _capitalised(informal.taxon)
+    taxon = informal.taxon.capitalize()
     _require_latin(taxon, name)
     rank = _rank_of_uninomial(taxon)
     genus = taxon if rank == "genus" else None
@@ -128,7 +128,7 @@ def _of_informal(informal: nameparser.Informal, cleaned: str, name: str) -> Read
 def _of_parsed(found: nameparser.ParsedName, cleaned: str, name: str) -> Reading:
     if "blacklisted epithet used" in found.warnings:
         raise NameUnparsable(name, "its words are no Latin")
-    genus = _capitalised(found.genus or found.uninomial or "")
+    genus = (found.genus or found.uninomial or "").capitalize()
     if genus.endswith("."):
         raise NameUnparsable(name, _WHY["SHORT"])
     words = (found.specific_epithet or "", found.infraspecific_epithet or "")
@@ -152,7 +152,7 @@ def _is_latin(word: str) -> bool:
 
 
 def _of_infrageneric(found: nameparser.ParsedName, genus: str) -> Reading:
-    group = _capitalised(found.infrageneric_epithet or "")
+    group = (found.infrageneric_epithet or "").capitalize()
     written = f"{genus} {_INFRAGENERIC[found.rank]} {group}"
     parsed = ParsedName(written, _rank(found.rank), genus, authorship=_authorship(found))
     return Reading(parsed, written)
@@ -198,10 +198,6 @@ def _of_species(found: nameparser.ParsedName, genus: str, cleaned: str) -> Readi
     before, between = (_sign_before(found, part, cleaned) for part in ("GENERIC", "SPECIFIC"))
     between = "× " if glued else between
     return Reading(parsed, f"{before}{genus} {between}{epithet}{ending}", _quoted(found))
-
-
-def _capitalised(word: str) -> str:
-    return word[:1].upper() + word[1:].lower()
 
 
 def _rank(rank: str) -> str:

@@ -195,7 +195,12 @@ class Names:
 
 
 def _meant(parsed: ParsedName) -> Reading | None:
-    """Return another reading, to be taken if a table knows it: ``xaurantium``, ``Prunus Serrulata``."""
+    """Return another reading, to be taken if a table knows it.
+
+    So of ``xaurantium``, of ``Prunus Serrulata``, and of ``flos cuculi`` without its hyphen.
+    """
+    if parsed.rank == "infraspecific":
+        return _read_again(f"{parsed.genus} {parsed.epithet}-{parsed.infraspecific_epithet}")
     if parsed.epithet and parsed.epithet.startswith("x"):
         return _read_again(f"{parsed.genus} × {parsed.epithet[1:]}")
     if parsed.rank == "genus" and (parsed.authorship or "").isalpha():

@@ -15,6 +15,8 @@ _LOOKALIKES = str.maketrans(
     dict.fromkeys("✕✖⨉⨯╳☓", "×")  # noqa: RUF001 - that they look alike is the point
     | {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "_": " "}
 )
+# The two bytes of × in UTF-8, read as Windows 1252 and as Latin 1.
+_GARBLED_TIMES = ("Ã—", "Ã\x97")
 _STRAIGHT = str.maketrans(dict.fromkeys("‘’‛´`", "'") | dict.fromkeys("“”„", '"'))  # noqa: RUF001
 _CULTIVAR = re.compile(r"\s\(?(?:cv|cultivar)\.?\s+['\"]?([A-Z][^'\"()]*?)['\"]?\)?$")
 _SMALL_GENUS = re.compile(r"^[a-z]+(?= [X×] )")
@@ -29,10 +31,12 @@ def clean(name: str) -> str:
     """
     if len(name) > _MOST_RAW:
         raise NameUnparsable(name, f"it has {len(name):,} characters, {MOST_CHARACTERS} at most")
-    text = "".join(map(_visible, unicodedata.normalize("NFC", name))).translate(
-        _LOOKALIKES | _STRAIGHT
-    )
+    text = unicodedata.normalize("NFC", name)
+    for garbled in _GARBLED_TIMES:
+        text = text.replace(garbled, "×")
+    text = "".join(map(_visible, text)).translate(_LOOKALIKES | _STRAIGHT)
     text = " ".join(text.replace("&times;", "×").replace("&amp;", "&").split())
+    text = text.replace(" section ", " sect. ")
     if len(text) > MOST_CHARACTERS:
         raise NameUnparsable(name, f"it has {len(text):,} characters, {MOST_CHARACTERS} at most")
     if not text:

@@ -20,7 +20,10 @@ MARKERS = frozenset(
     {"subsp", "ssp", "var", "f", "convar", "lusus", "proles", "race", "x", "×", "+"}
 )
 _NO_SIGNS = str.maketrans("×+", "  ")
-_LIGATURES = str.maketrans({"æ": "ae", "œ": "oe", "ø": "o", "ß": "ss", "ł": "l", "đ": "d"})
+_LIGATURES = str.maketrans(
+    {"ä": "ae", "ö": "oe", "ü": "ue", "æ": "ae", "œ": "oe", "ø": "oe", "å": "ao", "ß": "ss"}
+    | {"ł": "l", "đ": "d"}
+)
 _NO_AUTHORS = {"ex", "in", "et", "and", "f", "fil", "non", "nom", "auct", "hort"}
 _LINNAEUS = dict.fromkeys(("linnaeus", "linne", "linn"), "l")
 _SHORTEST_STEM = 3
@@ -63,11 +66,12 @@ class Table(Protocol):
 
 
 def fold(text: str) -> str:
-    """Return the text in lower case without diacritics and ligatures."""
+    """Return the text in lower case, diacritics and ligatures written out as ICN Art. 60.7 has it."""
     lower = text.lower()
     if lower.isascii():
         return lower
-    decomposed = unicodedata.normalize("NFKD", lower.translate(_LIGATURES))
+    composed = unicodedata.normalize("NFC", lower)
+    decomposed = unicodedata.normalize("NFKD", composed.translate(_LIGATURES))
     return "".join(filter(lambda character: not unicodedata.combining(character), decomposed))
 
 

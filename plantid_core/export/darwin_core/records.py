@@ -35,8 +35,9 @@ _SOFTWARE = {
     "offline": "EfficientNet-Lite0 and -Lite1 (ImageNet)",
     "herbarium": "local herbarium (EfficientNet-Lite0 features)",
 }
-_CC = re.compile(r"CC-(BY|BY-SA|BY-NC|BY-ND|BY-NC-SA|BY-NC-ND)-(\d\.\d)", re.IGNORECASE)
-_CC0 = re.compile(r"CC0(-1\.0)?", re.IGNORECASE)
+# As SPDX writes them, and as people do: CC-BY-4.0, CC BY 4.0.
+_CC = re.compile(r"CC[ -](BY|BY-SA|BY-NC|BY-ND|BY-NC-SA|BY-NC-ND)[ -](\d\.\d)", re.IGNORECASE)
+_CC0 = re.compile(r"CC0([ -]1\.0)?", re.IGNORECASE)
 
 
 @cache
@@ -124,15 +125,16 @@ def multimedia(told: Released, photo: KeptPhoto, identifier: str) -> Cells:
 def identifications(told: Released) -> Iterator[Cells]:
     """Give the cells of every identification: suggestions first, then determinations, oldest first."""
     base = occurrence_id(told.observed.id)
+    emulated = _emulated(told)
     for answer in told.answers:
         for rank, suggestion in enumerate(answer.suggestions, start=1):
             yield {
                 "identificationID": f"{base}#{answer.provider}-{rank}",
                 **_taxon(suggestion.taxon),
-                "identifiedBy": _title(answer.provider),
+                "identifiedBy": _title(answer.provider, emulated),
                 "dateIdentified": told.observed.made_at.isoformat(),
                 "identificationVerificationStatus": PREDICTED,
-                "identificationReferences": _references((answer.provider,)),
+                "identificationReferences": _references((answer.provider,), emulated),
                 "identificationRemarks": _remarks(
                     answer.sandbox, f"suggestion {rank}, score {suggestion.score:.4f}"
                 ),
@@ -169,34 +171,47 @@ def _taxon(taxon: Taxon) -> Cells:
 
 def _by_person(decided: Determination) -> Cells:
     said: list[str] = [decided.action]
+    suggested = (decided.provider,) if decided.provider else ()
+    emulated = frozenset(suggested if decided.sandbox else ())
     if decided.provider is not None:
         score = "" if decided.score is None else f", score {decided.score:.4f}"
-        said.append(f"suggested by {_title(decided.provider)}{score}")
+        said.append(f"suggested by {_title(decided.provider, emulated)}{score}")
     if decided.note:
         said.append(decided.note)
     return {
         "identifiedBy": decided.made_by,
         "dateIdentified": decided.made_at.isoformat(),
         "identificationVerificationStatus": VALIDATED,
-        "identificationReferences": _references((decided.provider,) if decided.provider else ()),
+        "identificationReferences": _references(suggested, emulated),
         "identificationRemarks": _remarks(decided.sandbox, "; ".join(said)),
     }
 
 
 def _by_machines(told: Released, named: Named) -> Cells:
-    sandbox = any(answer.sandbox for answer in told.answers if answer.provider in named.providers)
+    emulated = _emulated(told)
     score = "" if named.score is None else f", joint score {named.score:.4f}"
     return {
-        "identifiedBy": " | ".join(_title(provider) for provider in named.providers),
+        "identifiedBy": " | ".join(_title(provider, emulated) for provider in named.providers),
         "dateIdentified": told.observed.made_at.isoformat(),
         "identificationVerificationStatus": PREDICTED,
-        "identificationReferences": _references(named.providers),
-        "identificationRemarks": _remarks(sandbox, f"joint ranking{score}"),
+        "identificationReferences": _references(named.providers, emulated),
+        # Whoever leads a joint ranking: the sandbox had a vote.
+        "identificationRemarks": _remarks(bool(emulated), f"joint ranking{score}"),
     }
 
 
-def _references(providers: tuple[str, ...]) -> str:
-    software = [_SOFTWARE.get(provider, _title(provider)) for provider in providers]
+def _emulated(told: Released) -> frozenset[str]:
+    """Return the providers whom the sandbox answered for."""
+    return frozenset(answer.provider for answer in told.answers if answer.sandbox)
+
+
+def _references(providers: tuple[str, ...], emulated: frozenset[str]) -> str:
+    software = [
+        _marked(_SOFTWARE[provider], provider, emulated)
+        if provider in _SOFTWARE
+        else _title(provider, emulated)
+        for provider in providers
+    ]
     return " | ".join([*software, made_with()])
 
 
@@ -204,5 +219,9 @@ def _remarks(sandbox: bool, text: str) -> str:  # noqa: FBT001 - the mark goes b
     return f"{SANDBOX_MARK}; {text}" if sandbox else text
 
 
-def _title(provider: str) -> str:
-    return TITLES.get(provider, provider)
+def _title(provider: str, emulated: frozenset[str]) -> str:
+    return _marked(TITLES.get(provider, provider), provider, emulated)
+
+
+def _marked(name: str, provider: str, emulated: frozenset[str]) -> str:
+    return f"{name} (sandbox)" if provider in emulated else name

@@ -71,11 +71,15 @@ def build(
     embedded = 0
     with KeptFeatures(folder(data_dir), scope()) as kept, ThreadPoolExecutor(1) as aside:
         expected = aside.submit(prepare)
-        eye = _Eye(load_head("lite0", data_dir), kept)
+        eye = _Eye(_head(data_dir), kept)
+        raws: set[bytes] = set()
         for done, looked in enumerate(_in_turn(specimens, eye.look), start=1):
-            if looked.fresh and looked.found is not None:
-                kept.add(looked.raw, looked.found)
-                embedded += 1
+            if looked.found is not None:
+                raws.add(looked.raw)
+                # Two like files may have been looked at side by side.
+                if kept.get(looked.raw) is None:
+                    kept.add(looked.raw, looked.found)
+                    embedded += 1
             if fault := _fault(looked, taken):
                 refused.append(fault)
             if tell is not None:
@@ -98,7 +102,8 @@ def build(
             expected.result(),
         )
         file.save(herbarium, data_dir)
-        kept.keep_only([row.raw for row in rows])
+        # With those that are there twice, which would be looked at anew each time.
+        kept.keep_only(raws)
     reused = sum(not row.fresh for row in rows)
     elapsed_s = time.perf_counter() - begin
     return Built(herbarium, embedded, reused, tuple(refused), elapsed_s)
@@ -107,6 +112,14 @@ def build(
 def scope() -> str:
     """Return all that shapes the features of a file: the image model and the upload chain's policy."""
     return f"{digest('lite0')}:{Policy().version}"
+
+
+def _head(data_dir: Path) -> Head:
+    try:
+        return load_head("lite0", data_dir)
+    except OSError as error:
+        reason = f"The image model could not be kept on disk: {error.strerror}."
+        raise HerbariumUnusable("disk", reason) from error
 
 
 @dataclass(frozen=True, slots=True, eq=False)

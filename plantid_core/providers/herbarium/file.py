@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import datetime as dt  # noqa: TC003 - pydantic reads it
 import hashlib
+import math
 import os
+import stat
 import struct
 import tempfile
 from pathlib import Path
@@ -23,7 +25,7 @@ from plantid_core.errors import HerbariumUnusable
 from plantid_core.providers.herbarium.calibration import Calibration  # noqa: TC001 - pydantic reads it
 from plantid_core.providers.herbarium.discriminant import Discriminant
 from plantid_core.providers.herbarium.herbarium import Entry, Figures, Herbarium
-from plantid_core.providers.herbarium.kept import locked
+from plantid_core.providers.herbarium.kept import WRITING, locked
 from plantid_core.providers.herbarium.place import NAME, folder, path
 
 if TYPE_CHECKING:
@@ -32,8 +34,11 @@ if TYPE_CHECKING:
     Tensors = dict[str, NDArray[np.generic]]
 
 FORMAT = 1
-MOST_BYTES = 1 << 30
+MOST_BYTES = 1 << 27
+"""More than a herbarium of as many plants as a labelled folder can hold: what loading takes is bound."""
 
+# Its description included, which grows with the number of plants.
+_MOST_HEADER = 1 << 24
 _DIGEST = 32
 _SHAPES = {
     "whitener": np.dtype(np.float32),
@@ -65,7 +70,7 @@ def save(herbarium: Herbarium, data_dir: Path) -> Path:
     target = path(data_dir)
     try:
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".building-")
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=WRITING)
         try:
             with os.fdopen(handle, "wb") as file:
                 os.fchmod(file.fileno(), 0o600)
@@ -90,6 +95,7 @@ def load(data_dir: Path) -> Herbarium:
 def read(data_dir: Path) -> bytes:
     """Return the file's bytes; raises `HerbariumUnusable` where there are none to be had."""
     try:
+        _require_plain(path(data_dir).stat())
         with path(data_dir).open("rb") as file:
             data = file.read(MOST_BYTES + 1)
     except FileNotFoundError:
@@ -98,8 +104,6 @@ def read(data_dir: Path) -> bytes:
     except OSError as error:
         reason = f"The herbarium's file cannot be read: {error.strerror}."
         raise HerbariumUnusable("disk", reason) from error
-    if len(data) > MOST_BYTES:
-        raise _damaged("it is larger than any herbarium")
     return data
 
 
@@ -151,14 +155,15 @@ def encode(herbarium: Herbarium) -> bytes:
 
 def decode(data: bytes) -> Herbarium:
     """Return the herbarium in a file's bytes; raises `HerbariumUnusable`."""
-    tensors, metadata = _opened(data)
+    tables, metadata = _header(data)
     told = metadata.get("plantid_herbarium")
-    if told is None:
+    if not isinstance(told, str):
         raise HerbariumUnusable("foreign", f"The file holds something else. {_AGAIN}")
     _require_known(told)
-    if tensors.keys() != _SHAPES.keys() or any(
-        tensors[name].dtype != dtype for name, dtype in _SHAPES.items()
-    ):
+    if tables != _SHAPES.keys():
+        raise _damaged("its tables are not those of one")
+    tensors = _tensors(data)
+    if any(tensors[name].dtype != dtype for name, dtype in _SHAPES.items()):
         raise _damaged("its tables are not those of one")
     if metadata.get("sha256") != _digest(told.encode(), tensors):
         raise _damaged("its digest does not fit")
@@ -166,6 +171,8 @@ def decode(data: bytes) -> Herbarium:
         said = TypeAdapter(_Said).validate_json(told)
     except ValidationError:
         raise _damaged("its description is not that of one") from None
+    if not _plausible(said):
+        raise _damaged("its figures cannot be true")
     return Herbarium(
         entries=tuple(said.entries),
         discriminant=_discriminant(tensors, len(said.entries)),
@@ -177,19 +184,54 @@ def decode(data: bytes) -> Herbarium:
     )
 
 
-def _opened(data: bytes) -> tuple[Tensors, dict[str, str]]:
+def _require_plain(found: os.stat_result) -> None:
+    # A pipe in its place would be waited for, for ever.
+    if not stat.S_ISREG(found.st_mode):
+        raise _damaged("it is no plain file")
+    if found.st_size > MOST_BYTES:
+        raise _damaged("it is larger than any herbarium")
+
+
+def _header(data: bytes) -> tuple[set[str], dict[str, object]]:
+    """Return the names of the tables, and the metadata, which the library reads from paths alone.
+
+    Looked at first: a file that promises a million tables costs nothing then.
+    """
+    length = struct.unpack("<Q", data[:8])[0] if len(data) >= 8 else 0  # noqa: PLR2004 - a 64-bit number
+    if not 0 < length <= min(_MOST_HEADER, len(data)):
+        raise _no_herbarium()
+    try:
+        header = orjson.loads(data[8 : 8 + length])
+    except orjson.JSONDecodeError:
+        raise _no_herbarium() from None
+    metadata = header.pop("__metadata__", None) if isinstance(header, dict) else None
+    return set(header), metadata if isinstance(metadata, dict) else {}
+
+
+def _tensors(data: bytes) -> Tensors:
     from safetensors import SafetensorError
     from safetensors.numpy import load as parse
 
     try:
-        tensors = parse(data)
+        return cast("Tensors", parse(data))
     except (SafetensorError, KeyError, ValueError, TypeError):
-        reason = f"The file is no herbarium, or only a part of one. {_AGAIN}"
-        raise HerbariumUnusable("damaged", reason) from None
-    # The library reads metadata from paths alone; it has just found the header to be sound JSON.
-    (length,) = struct.unpack("<Q", data[:8])
-    metadata = orjson.loads(data[8 : 8 + length]).get("__metadata__") or {}
-    return cast("Tensors", tensors), cast("dict[str, str]", metadata)
+        raise _no_herbarium() from None
+
+
+def _plausible(said: _Said) -> bool:
+    """Tell whether scores that are made with these numbers can be chances."""
+    tuned, figures = said.calibration, said.figures
+    shares = (
+        *(figures.top1, figures.top5, figures.low, figures.high),
+        *(figures.named, figures.strangers_named),
+    )
+    return (
+        0 < tuned.temperature < math.inf
+        and all(map(math.isfinite, tuned.weights))
+        and 0 < tuned.ceiling < 1
+        and all(entry.photos > 0 for entry in said.entries)
+        and all(share is None or 0 <= share <= 1 for share in shares)
+    )
 
 
 def _require_known(told: str) -> None:
@@ -227,8 +269,13 @@ def _digest(told: bytes, tensors: Tensors) -> str:
     whole = hashlib.sha256(told)
     for name in sorted(tensors):
         whole.update(f"\0{name}{tensors[name].shape}".encode())
-        whole.update(tensors[name].tobytes())
+        whole.update(np.ascontiguousarray(tensors[name]).data)
     return whole.hexdigest()
+
+
+def _no_herbarium() -> HerbariumUnusable:
+    reason = f"The file is no herbarium, or only a part of one. {_AGAIN}"
+    return HerbariumUnusable("damaged", reason)
 
 
 def _damaged(why: str) -> HerbariumUnusable:

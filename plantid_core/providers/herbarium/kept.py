@@ -12,7 +12,7 @@ import hashlib
 import os
 import struct
 import tempfile
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -30,7 +30,11 @@ if TYPE_CHECKING:
 
 SIZE: Final = 1280
 
-_NAME, _LOCK = "features.bin", "lock"
+WRITING = ".building-"
+"""How the herbarium's file is called while it is written."""
+
+_NAME, _LOCK, _REWRITING = "features.bin", "lock", ".features-"
+_LEFTOVERS = (WRITING, _REWRITING)
 _MAGIC = b"plantid features 1\n"
 _HEAD = struct.Struct(f"<{len(_MAGIC)}s32s")
 _BODY = struct.Struct(f"<32s32sf{4 * SIZE}s")
@@ -64,6 +68,7 @@ class KeptFeatures:
         with ExitStack() as undo:
             undo.enter_context(locked(self._folder))
             try:
+                self._sweep()
                 self._load()
             except OSError as error:
                 raise _disk(error) from error
@@ -76,8 +81,9 @@ class KeptFeatures:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._file.close()
-        self._stack.close()
+        # On a full disk closing tries once more to write what could not be written, and fails again.
+        with self._stack, suppress(OSError):
+            self._file.close()
 
     def get(self, raw_sha256: bytes) -> Features | None:
         """Return what is kept of the file with this digest."""
@@ -104,6 +110,12 @@ class KeptFeatures:
         except OSError as error:
             raise _disk(error) from error
 
+    def _sweep(self) -> None:
+        """Remove what builds that were killed while they wrote have left."""
+        for prefix in _LEFTOVERS:
+            for left in self._folder.glob(f"{prefix}*"):
+                left.unlink(missing_ok=True)
+
     def _load(self) -> None:
         torn = True
         if self._path.is_file():
@@ -122,7 +134,7 @@ class KeptFeatures:
         os.fchmod(self._file.fileno(), 0o600)
 
     def _rewrite(self) -> None:
-        handle, name = tempfile.mkstemp(dir=self._folder, prefix=".features-")
+        handle, name = tempfile.mkstemp(dir=self._folder, prefix=_REWRITING)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(self._head)
@@ -168,11 +180,16 @@ def locked(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise _disk(error) from error
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Whoever forgets the herbarium removes the lock too: one that is no longer there locks nothing.
+            held = os.path.samestat(os.fstat(lock), (folder / _LOCK).stat())
+        except (BlockingIOError, FileNotFoundError):
+            held = False
+        if not held:
+            reason = "Another build of the herbarium is under way. Wait until it has ended."
+            raise HerbariumUnusable("busy", reason)
         yield
-    except BlockingIOError:
-        reason = "Another build of the herbarium is under way. Wait until it has ended."
-        raise HerbariumUnusable("busy", reason) from None
     finally:
         os.close(lock)
 

@@ -127,6 +127,7 @@ class HerbariumProvider:
 
     def _read(self, mark: tuple[int, int, int] | None) -> _Loaded:
         from plantid_core.providers.herbarium import file
+        from plantid_core.providers.herbarium.kept import SIZE
         from plantid_core.providers.recognition import digest
 
         data = b""
@@ -134,7 +135,7 @@ class HerbariumProvider:
         try:
             data = file.read(self._data_dir)
             found = file.decode(data)
-            if found.model != digest("lite0"):
+            if found.model != digest("lite0") or found.discriminant.stranger.size != SIZE:
                 reason = (
                     "The herbarium was made with another image model."
                     " Build it again: plantid herbarium build DIR."

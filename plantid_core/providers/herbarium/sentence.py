@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from plantid_core.palette import percent
+
 if TYPE_CHECKING:
     from plantid_core.providers.herbarium.herbarium import Herbarium
 
@@ -15,6 +17,13 @@ def findings(herbarium: Herbarium) -> tuple[str, ...]:
     return tuple(filter(None, (holds, _accuracy(herbarium), _caution(herbarium))))
 
 
+def share(value: float) -> str:
+    """Return a share as a whole per cent; 100 % is said of all alone, and 0 % of none."""
+    if value == 0:
+        return "0 %"
+    return "> 99 %" if 0.995 <= value < 1 else percent(value)  # noqa: PLR2004 - where it would round up
+
+
 def _accuracy(herbarium: Herbarium) -> str:
     figures = herbarium.figures
     if figures.top1 is None or figures.low is None or figures.high is None:
@@ -23,17 +32,19 @@ def _accuracy(herbarium: Herbarium) -> str:
         return (
             "With a single plant there is nothing to choose from: how well it does cannot be told."
         )
-    left_out = "each left out once" if figures.left_out == "photo" else "each source left out once"
+    left_out = (
+        "each left out once while the others of its plant stayed"
+        if figures.left_out == "photo"
+        else "all of one source left out at a time"
+    )
     told = (
-        f"Tried on {figures.judged:,} of its own photos, {left_out}, it named {figures.top1:.0%}"
-        f" [{figures.low:.0%}–{figures.high:.0%}] right first time"
+        f"Tried on {figures.judged:,} of its own photos, {left_out}, it named {share(figures.top1)}"
+        f" [{figures.low * 100:.0f}–{figures.high * 100:.0f}] right first time"
     )
     if figures.top5 is not None and len(herbarium.entries) > 5:  # noqa: PLR2004 - else all are among five
-        told += f", and {figures.top5:.0%} among its first five"
+        told += f", and {share(figures.top5)} among its first five"
     if figures.strangers_named is not None:
-        told += (
-            f". Plants that it had not seen got a name on {figures.strangers_named:.0%} of photos"
-        )
+        told += f". Plants that it had not seen got a name on {share(figures.strangers_named)} of photos"
     return f"{told}."
 
 

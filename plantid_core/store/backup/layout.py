@@ -29,6 +29,7 @@ NOT_WORTH_IT = {
     "valkey": "the cache, which fills again",
     "sandbox": "the sandbox's own state",
     "models": "models, which are built again",
+    "batches": "batches under way, which can be begun anew",
 }
 
 PHOTO = re.compile(r"photos/([0-9a-f]{64})/([0-9a-f]{64})\.jpg")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _MOST_MANIFEST_BYTES = 256 << 20
 _BLOCK = tarfile.BLOCKSIZE
 _CHUNK = 1 << 20
+_NONE = layout.Member(0, "")
 
 
 class Source(Protocol):
@@ -145,7 +146,10 @@ def _require_same(
     path: Path, promised: dict[str, layout.Member], found: dict[str, layout.Member]
 ) -> None:
     for name in sorted(promised.keys() | found.keys()):
-        if promised.get(name) != found.get(name):
+        photo = layout.PHOTO.fullmatch(name)
+        # A photo's name is its digest: under another it would be damaged as soon as it is kept.
+        misnamed = photo is not None and found.get(name, _NONE).sha256 != photo[2]
+        if misnamed or promised.get(name) != found.get(name):
             raise InputUnreadable(str(path), f"{name[:80]!r} is not what was saved: it is damaged.")
     if not {layout.SNAPSHOT, layout.ROWS} & found.keys():
         raise InputUnreadable(str(path), "it holds no observations.")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
-from plantid_core.errors import InputUnreadable, PlantIDError
+from plantid_core.errors import HistoryUnavailable, InputUnreadable, PlantIDError
 from plantid_core.store.backup import layout
 from plantid_core.store.backup.read import digest, members, proved, require_space
 from plantid_core.store.history.history import FILE_NAME, History
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 _STAGED = ".restoring"
 _CHUNK = 1 << 20
+_UNREADABLE = {
+    "damaged": "its observations cannot be read.",
+    "newer": "it was made by a newer version of this app: use that one.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,24 +51,26 @@ def restore_backup(
     """
     if in_use(data_dir):
         raise PlantIDError(f"{data_dir} is in use: stop the app first, then restore.")
+    data_dir = data_dir.resolve()  # where a link leads is what is exchanged, not the link
     occupied = _occupied(data_dir)
     if occupied and not force:
         raise PlantIDError(
             f"{data_dir} holds data already. Give another PLANTID_DATA_DIR, or --force to move"
             " what is there aside."
         )
-    database = _foreign(history, data_dir)
+    target = _target_of(history, data_dir)
     promised = proved(archive)
     try:
-        return _put_in_place(archive, data_dir, promised, database, occupied=occupied)
+        return _put_in_place(archive, data_dir, promised, target, occupied=occupied)
     except OSError as error:
         raise PlantIDError(f"{data_dir} could not be written: {error.strerror}.") from error
 
 
-def _foreign(history: History, data_dir: Path) -> History | None:
-    """Return the history where it is no file of the data directory; raises where it is not empty."""
-    if history.path == data_dir / FILE_NAME:
-        return None
+def _target_of(history: History, data_dir: Path) -> History | Path:
+    """Return where in the data directory its file lies, or else the history; raises where it holds any."""
+    file = history.path.resolve() if history.path else None
+    if file is not None and file.is_relative_to(data_dir):
+        return file.relative_to(data_dir)
     if history.owners():
         raise PlantIDError(
             "The database of observations holds some already: a backup goes into an empty one."
@@ -76,7 +82,7 @@ def _put_in_place(
     archive: Path,
     data_dir: Path,
     promised: dict[str, layout.Member],
-    database: History | None,
+    target: History | Path,
     *,
     occupied: bool,
 ) -> Restored:
@@ -88,7 +94,7 @@ def _put_in_place(
     try:
         require_space(archive, promised, staged)
         _unpack(archive, staged, promised)
-        observations = _rows_in_place(staged, database)
+        observations = _rows_of(archive, staged, target)
         aside = _aside(data_dir, mounted=mounted) if occupied else None
         if mounted:
             if aside is not None:
@@ -160,9 +166,21 @@ def _make_private(folder: Path) -> None:
         folder.mkdir(mode=0o700)
 
 
-def _rows_in_place(staged: Path, database: History | None) -> int:
+def _rows_of(archive: Path, staged: Path, target: History | Path) -> int:
+    try:
+        return _rows_in_place(staged, target)
+    except HistoryUnavailable as error:
+        # The sentence would tell of a file that is gone by then.
+        reason = _UNREADABLE.get(error.reason)
+        if reason is None:
+            raise
+    raise InputUnreadable(str(archive), reason)
+
+
+def _rows_in_place(staged: Path, target: History | Path) -> int:
     """Bring the rows to where they are kept, SQLite's file or a database; return how many there are."""
     rows = staged / layout.ROWS
+    database = target if isinstance(target, History) else None
     with History(staged / FILE_NAME) as own:
         if rows.exists():
             with rows.open("rb") as lines:
@@ -172,9 +190,12 @@ def _rows_in_place(staged: Path, database: History | None) -> int:
             records = cast("Generator[dict[str, Any]]", own.dump())
             with closing(records):
                 count = sum(1 for _ in records) if database is None else _load(database, records)
-    if database is not None:
-        for path in staged.glob(f"{FILE_NAME}*"):
-            path.unlink()
+    if isinstance(target, Path):
+        _make_private((staged / target).parent)
+        (staged / FILE_NAME).rename(staged / target)
+        return count
+    for path in staged.glob(f"{FILE_NAME}*"):
+        path.unlink()
     return count
 
 

@@ -21,7 +21,7 @@ from plantid_core.store.history.values import Filter, Forgotten, Page
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Any, Self
 
     from sqlalchemy import Connection
@@ -78,6 +78,7 @@ class History:
         ``cache_keys`` tells, by provider, where its answers may be cached.
         """
         limits.require_observed(observed)
+        limits.require_cache_keys((cache_keys or {}).values())
         rows = records.rows_of(observed, cache_keys or {})
         return self._database.write(lambda connection: statements.insert(connection, rows))
 
@@ -145,15 +146,14 @@ class History:
 
     def delete(self, owner: str, ids: Iterable[str]) -> Forgotten:
         """Delete those of the ids that the owner keeps, all at once."""
-        own = sa.and_(
-            observation.c.owner == limits.require_owner(owner),
-            observation.c.id.in_([one for one in set(ids) if limits.is_id(one)]),
-        )
-        return self._forget(owner, own)
+        own = observation.c.owner == limits.require_owner(owner)
+        named = sorted(one for one in set(ids) if limits.is_id(one))
+        some = [sa.and_(own, observation.c.id.in_(some)) for some in statements.batches(named)]
+        return self._forget(owner, some)
 
     def delete_all(self, owner: str) -> Forgotten:
         """Delete all that the owner keeps."""
-        return self._forget(owner, observation.c.owner == limits.require_owner(owner))
+        return self._forget(owner, [observation.c.owner == limits.require_owner(owner)])
 
     def expire(self, older_than: dt.datetime) -> dict[str, Forgotten]:
         """Delete what was made before a time, and return what that took, by owner."""
@@ -161,7 +161,7 @@ class History:
         query = sa.select(observation.c.owner).where(old).distinct()
         owners = self._database.read(lambda connection: connection.scalars(query).all())
         return {
-            owner: self._forget(owner, sa.and_(observation.c.owner == owner, old))
+            owner: self._forget(owner, [sa.and_(observation.c.owner == owner, old)])
             for owner in sorted(owners)
         }
 
@@ -223,7 +223,8 @@ class History:
             added += self.add(observed, cache_keys)
         return added
 
-    def _forget(self, owner: str, condition: sa.ColumnElement[bool]) -> Forgotten:
+    def _forget(self, owner: str, conditions: Sequence[sa.ColumnElement[bool]]) -> Forgotten:
+        """Delete what fulfils any of the conditions, in one transaction."""
         numbers: set[int] = set()
         photo_ids: set[str] = set()
         cache_keys: set[str] = set()
@@ -231,8 +232,11 @@ class History:
         def work(connection: Connection) -> Forgotten:
             # Run twice where the connection was lost: what the first run saw is not seen again.
             statements.take_turns(connection, owner)
-            query = sa.select(observation.c.number).where(condition)
-            found = connection.scalars(query).all()
+            found = [
+                number
+                for condition in conditions
+                for number in connection.scalars(sa.select(observation.c.number).where(condition))
+            ]
             numbers.update(found)
             for some in statements.batches(found):
                 statements.see(connection, some, photo_ids, cache_keys)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 import re
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from plantid_core.errors import ObservationRefused
 from plantid_core.store.history.schema import LINE_LENGTH, OWNER_LENGTH, WORD_LENGTH
 
 if TYPE_CHECKING:
-    import datetime as dt
+    from collections.abc import Iterable
 
     from plantid_core.store.history.values import Circumstances, Determination, Observed
 
@@ -49,7 +50,7 @@ def require_observed(observed: Observed) -> None:
     """Raise `ObservationRefused` unless all of it can be kept."""
     require_owner(observed.owner)
     require_id("id", observed.id)
-    _require_aware("made_at", observed.made_at)
+    require_time("made_at", observed.made_at)
     _require_length("language", observed.language, WORD_LENGTH)
     if len(observed.photos) > _MOST_PHOTOS:
         limit, value = f"at most {_MOST_PHOTOS}", str(len(observed.photos))
@@ -80,7 +81,7 @@ def require_circumstances(circumstances: Circumstances) -> None:
 def require_determination(determination: Determination) -> None:
     """Raise `ObservationRefused` unless all of it can be kept."""
     require_id("determination.id", determination.id)
-    _require_aware("determination.made_at", determination.made_at)
+    require_time("determination.made_at", determination.made_at)
     require_owner(determination.made_by)
     _require_length("note", determination.note, NOTE_LENGTH)
     if (taxon := determination.taxon) is not None:
@@ -91,9 +92,28 @@ def require_determination(determination: Determination) -> None:
     _require_length("provider", determination.provider or "", WORD_LENGTH)
 
 
+def require_cache_keys(keys: Iterable[str]) -> None:
+    """Raise `ObservationRefused` unless each can be kept."""
+    for key in keys:
+        _require_length("cache_key", key, LINE_LENGTH)
+        if clean(key) != key:
+            raise ObservationRefused("cache_key", "proper text", _shown(key))
+
+
 def require_search(text: str) -> None:
     """Raise `ObservationRefused` for a text that is too long to look for."""
     _require_length("text", text, SEARCH_LENGTH)
+
+
+def require_time(field: str, time: dt.datetime) -> dt.datetime:
+    """Return the time; raises `ObservationRefused` for one without its zone, or that UTC cannot tell."""
+    if time.tzinfo is None:
+        raise ObservationRefused(field, "a time with its zone", time.isoformat())
+    try:
+        time.astimezone(dt.UTC)
+    except OverflowError:
+        raise ObservationRefused(field, "in the years 1…9999 of UTC", time.isoformat()) from None
+    return time
 
 
 def clean(text: str) -> str:
@@ -113,11 +133,6 @@ def _require_length(field: str, text: str, most: int) -> None:
 def _require_between(field: str, value: float, least: float, most: float) -> None:
     if not (math.isfinite(value) and least <= value <= most):
         raise ObservationRefused(field, f"a number in {least:,}…{most:,}", f"{value:g}")
-
-
-def _require_aware(field: str, time: dt.datetime) -> None:
-    if time.tzinfo is None:
-        raise ObservationRefused(field, "a time with its zone", time.isoformat())
 
 
 def _shown(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from plantid_core.errors import ObservationRefused
-from plantid_core.store.history.limits import is_id, require_search
+from plantid_core.store.history.limits import clean, is_id, require_search, require_time
 from plantid_core.store.history.records import folded
 from plantid_core.store.history.schema import answer, determination, observation
 
@@ -32,7 +32,7 @@ def conditions(owner: str, wanted: Filter) -> list[Condition]:
         in_determination = determination.c.names.contains(text, autoescape=True)
         found.append(sa.or_(_with(answer, in_answer), _with(determination, in_determination)))
     if wanted.provider is not None:
-        named = sa.and_(answer.c.provider == folded_word(wanted.provider), answer.c.status == "ok")
+        named = sa.and_(answer.c.provider == clean(wanted.provider), answer.c.status == "ok")
         found.append(_with(answer, named))
     if wanted.verified is not None:
         # NULL, where there is none, is not in the list, but neither is it "not in": hence coalesce.
@@ -40,9 +40,9 @@ def conditions(owner: str, wanted: Filter) -> list[Condition]:
         verified = action.in_(("confirmed", "changed"))
         found.append(verified if wanted.verified else sa.not_(verified))
     if wanted.since is not None:
-        found.append(observation.c.made_at >= _aware("since", wanted.since))
+        found.append(observation.c.made_at >= require_time("since", wanted.since))
     if wanted.until is not None:
-        found.append(observation.c.made_at < _aware("until", wanted.until))
+        found.append(observation.c.made_at < require_time("until", wanted.until))
     if not wanted.sandbox:
         found.append(sa.not_(_with(answer, answer.c.sandbox)))
     return found
@@ -66,11 +66,6 @@ def beyond(after: str) -> Condition:
     return sa.or_(observation.c.made_at < made_at, same)
 
 
-def folded_word(text: str) -> str:
-    """Return a word to compare with, without what no database takes."""
-    return text.replace("\0", "")
-
-
 def _with(table: sa.Table, condition: Condition) -> Condition:
     return sa.exists().where(table.c.observation == observation.c.number, condition)
 
@@ -79,9 +74,3 @@ def _standing_action() -> sa.ScalarSelect[str]:
     query = sa.select(determination.c.action)
     query = query.where(determination.c.observation == observation.c.number)
     return query.order_by(determination.c.number.desc()).limit(1).scalar_subquery()
-
-
-def _aware(field: str, time: dt.datetime) -> dt.datetime:
-    if time.tzinfo is None:
-        raise ObservationRefused(field, "a time with its zone", time.isoformat())
-    return time

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import unicodedata
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -35,7 +36,7 @@ from plantid_core.store.history.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from plantid_core.plants import AnswerError
 
@@ -88,24 +89,22 @@ class Rows:
 
 def rows_of(observed: Observed, cache_keys: Mapping[str, str]) -> Rows:
     """Return what is kept of it; raises `ObservationRefused` where that would not read back."""
-    rows = Rows(
-        {
-            "owner": observed.owner,
-            "id": observed.id,
-            "made_at": observed.made_at,
-            **circumstances_row(observed.circumstances),
-            "language": clean(observed.language),
-            "rung": observed.rung,
-            "consensus": _json(asdict(observed.consensus)),
-        },
-        tuple(asdict(photo) for photo in observed.photos),
-        tuple(_answer_row(answer, cache_keys.get(answer.provider)) for answer in observed.answers),
-        tuple(determination_row(one) for one in observed.determinations),
-    )
-    try:
+    with _readable("an answer"):
+        rows = Rows(
+            {
+                "owner": observed.owner,
+                "id": observed.id,
+                "made_at": observed.made_at,
+                **circumstances_row(observed.circumstances),
+                "language": clean(observed.language),
+                "rung": observed.rung,
+                "consensus": _json(asdict(observed.consensus)),
+            },
+            tuple(_photo_row(photo) for photo in observed.photos),
+            tuple(_answer_row(one, cache_keys.get(one.provider)) for one in observed.answers),
+            tuple(determination_row(one) for one in observed.determinations),
+        )
         observed_of(rows)
-    except ValueError as error:
-        raise ObservationRefused("an answer", "what JSON can hold", str(error)[:200]) from None
     return rows
 
 
@@ -123,20 +122,23 @@ def circumstances_row(circumstances: Circumstances) -> dict[str, object]:
 
 
 def determination_row(determination: Determination) -> dict[str, object]:
-    """Return a determination's columns."""
+    """Return a determination's columns; raises `ObservationRefused` where they would not read back."""
     taxon = determination.taxon
-    return {
-        "id": determination.id,
-        "made_at": determination.made_at,
-        "made_by": determination.made_by,
-        "action": determination.action,
-        "taxon": None if taxon is None else _json(asdict(taxon)),
-        "names": "" if taxon is None else _names(taxon),
-        "provider": determination.provider,
-        "score": determination.score,
-        "sandbox": determination.sandbox,
-        "note": clean(determination.note),
-    }
+    with _readable("a determination"):
+        row = {
+            "id": determination.id,
+            "made_at": determination.made_at,
+            "made_by": determination.made_by,
+            "action": determination.action,
+            "taxon": None if taxon is None else _json(asdict(taxon)),
+            "names": "" if taxon is None else _names(taxon),
+            "provider": _cleaned(determination.provider),
+            "score": determination.score,
+            "sandbox": determination.sandbox,
+            "note": clean(determination.note),
+        }
+        _determination(row)
+    return row
 
 
 def observed_of(rows: Rows) -> Observed:
@@ -173,10 +175,24 @@ def _names(taxon: Taxon) -> str:
     return folded(taxon.scientific_name, *taxon.common_names)
 
 
+@contextmanager
+def _readable(what: str) -> Iterator[None]:
+    """Raise `ObservationRefused` for what would not read back: one such row would stop a whole export."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        said = " ".join(str(error).split())[:200]
+        raise ObservationRefused(what, "what JSON can hold", said) from None
+
+
+def _photo_row(photo: KeptPhoto) -> dict[str, object]:
+    return {**asdict(photo), "source_format": clean(photo.source_format)}
+
+
 def _answer_row(answer: Answer, cache_key: str | None) -> dict[str, object]:
     first = answer.suggestions[0].taxon if answer.suggestions else None
     return {
-        "provider": answer.provider,
+        "provider": clean(answer.provider),
         "status": answer.status,
         "sandbox": answer.sandbox,
         "cache_key": cache_key,
@@ -225,10 +241,7 @@ def _determination(row: Row) -> Determination:
 
 
 def _json(value: dict[str, Any]) -> str:
-    try:
-        return orjson.dumps(_cleaned(value)).decode()
-    except TypeError as error:
-        raise ObservationRefused("an answer", "what JSON can hold", str(error)) from None
+    return orjson.dumps(_cleaned(value)).decode()
 
 
 def _cleaned(value: object) -> object:

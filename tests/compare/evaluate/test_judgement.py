@@ -66,6 +66,7 @@ def test_silence_is_no_answer(status: str) -> None:
 
     assert not found.answered
     assert not found.rejected
+    assert found.credits == 0
 
 
 def joint(label: str, *answers: Answer) -> Judgement:
@@ -95,6 +96,13 @@ def test_a_joint_ranking_that_abstains_names_no_species() -> None:
 
     assert [taxon.species for taxon in found.names] == [None]
     assert (found.rank, found.genus_right, found.family_right) == (None, True, True)
+
+
+def test_a_genus_that_leads_without_being_the_verdict_is_not_said() -> None:
+    """A single voice that is not sure of a genus has named nothing, jointly."""
+    found = joint("Rosa canina", answer("offline", ("Rosa", 0.03)))
+
+    assert (found.status, found.names, found.genus_right) == ("abstained", (), False)
 
 
 def test_a_disagreement_is_neither_a_name_nor_a_rejection() -> None:

@@ -67,6 +67,31 @@ def test_folders_are_named_for_species(tmp_path: Path) -> None:
     ]
 
 
+def test_photos_in_deeper_folders_are_not_passed_over(tmp_path: Path) -> None:
+    """Whether they are of that species nobody knows, so they are refused and not left out."""
+    deep = tmp_path / "Rosa canina" / "2024"
+    deep.mkdir(parents=True)
+    (deep / "1.jpg").write_bytes(b"")
+
+    with pytest.raises(InputUnreadable, match="'Rosa canina/2024' lie a folder too deep"):
+        read(tmp_path, shipped())
+
+
+def test_a_file_s_name_that_is_no_text_is_written_as_text(tmp_path: Path) -> None:
+    """Names are bytes to the system; tables and JSON hold text."""
+    folder = tmp_path / "Rosa canina"
+    folder.mkdir()
+    try:
+        (folder / "a\udcff.jpg").write_bytes(b"")
+    except OSError:
+        pytest.skip("this file system knows text only")
+
+    (found,) = read(tmp_path, shipped())
+
+    assert found.file == "Rosa canina/a\\xff.jpg"
+    assert found.path.is_file()
+
+
 def test_a_spreadsheet_s_own_csv_is_read(tmp_path: Path) -> None:
     """A byte order mark, semicolons, CRLF, quotes and blank lines are no faults."""
     text = '\ufeffFile;Scientific_Name\r\n"a.jpg";" Citrus × aurantium "\r\n\r\n;\r\n'
@@ -133,10 +158,10 @@ def test_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
 
 
 def test_more_photos_than_fit_are_refused(tmp_path: Path) -> None:
-    """The limit and the number found are told."""
+    """The limit is told."""
     path = table(tmp_path, "file,scientific_name\na.jpg,Rosa\nb.jpg,Rosa\n", "a.jpg", "b.jpg")
 
-    with pytest.raises(InputUnreadable, match="has 2 labelled photos; at most 1"):
+    with pytest.raises(InputUnreadable, match="has more than 1 labelled photo"):
         read(path, shipped(), most=1)
 
 

@@ -96,6 +96,31 @@ def test_what_is_refused_is_listed_and_the_rest_goes_on(tmp_path: Path, data_dir
     assert any("another name" in one.message for one in found.refused)
 
 
+def test_a_picture_that_is_there_twice_is_looked_at_once(tmp_path: Path, data_dir: Path) -> None:
+    """Also where its file differs in what is stripped, and is left out again by each build."""
+    photos = labelled(tmp_path / "photos", flowers=2, temples=0)
+    plain = (photos / FLOWER / "0.jpg").read_bytes()
+    comment = b"\xff\xfe\x00\x07hello"
+    (photos / FLOWER / "said.jpg").write_bytes(plain[:2] + comment + plain[2:])
+    built(photos, data_dir)
+
+    found = built(photos, data_dir)
+
+    assert (found.embedded, found.reused) == (0, 2)
+    assert [one.code for one in found.refused] == ["duplicate"]
+
+
+def test_a_model_that_cannot_be_kept_is_one_sentence(tmp_path: Path) -> None:
+    """A file stands where the models' folder should be."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "models").write_bytes(b"")
+
+    with pytest.raises(HerbariumUnusable, match="image model") as caught:
+        built(labelled(tmp_path / "photos", flowers=1, temples=0), tmp_path / "data")
+
+    assert caught.value.reason == "disk"
+
+
 def test_where_nothing_is_left_the_former_herbarium_stays(tmp_path: Path, data_dir: Path) -> None:
     """The error names the first file and its fault."""
     built(labelled(tmp_path / "photos", flowers=1, temples=1), data_dir)
@@ -127,7 +152,7 @@ def test_a_stopped_build_is_gone_on_with(tmp_path: Path, data_dir: Path) -> None
 
 def test_a_killed_build_is_gone_on_with(tmp_path: Path, data_dir: Path) -> None:
     """SIGKILL in the middle costs what was under way, and nothing that was done."""
-    photos = labelled(tmp_path / "photos", flowers=20, temples=20)
+    photos = labelled(tmp_path / "photos", flowers=12, temples=12)
     environment = {**os.environ, "PLANTID_DATA_DIR": str(data_dir)}
     command = [
         sys.executable,
@@ -150,7 +175,7 @@ def test_a_killed_build_is_gone_on_with(tmp_path: Path, data_dir: Path) -> None:
 
     told = json.loads(done.stdout)
     assert told["reused"] >= 4
-    assert told["embedded"] + told["reused"] == told["photos"] == 40
+    assert told["embedded"] + told["reused"] == told["photos"] == 24
 
 
 def test_copies_of_one_picture_are_left_out_together(tmp_path: Path, data_dir: Path) -> None:

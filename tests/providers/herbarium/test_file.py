@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
+import os
 import pickle
 import stat
+import struct
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -87,6 +91,70 @@ def test_what_is_no_herbarium_is_refused(data: bytes, reason: str) -> None:
         file.decode(data)
 
     assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    "false",
+    [
+        {"calibration": Calibration(0.0, (1.0, -0.5, 2.0), 0.9)},
+        {"calibration": Calibration(-1.0, (1.0, -0.5, 2.0), 0.9)},
+        {"calibration": Calibration(0.2, (1.0, float("nan"), 2.0), 0.9)},
+        {"calibration": Calibration(0.2, (1.0, -0.5, 2.0), 7.0)},
+        {"entries": (Entry(Taxon("Tsuga"), 0), Entry(Taxon("Citrus"), 1))},
+        {"figures": Figures("photo", 2, 1, 99.0)},
+        {"discriminant": Discriminant(*(np.full((2, 2), np.inf, np.float32),) * 3)},
+        {"discriminant": Discriminant(np.eye(5), np.eye(2, 6), np.ones(6))},
+        {"discriminant": Discriminant(*(np.ones(s, np.float32) for s in ((5, 5), (2, 6), (6,))))},
+    ],
+    ids=[
+        "no temperature",
+        "temperature below 0",
+        "weight that is no number",
+        "ceiling above 1",
+        "plant without photos",
+        "99 of 1 right",
+        "endless tables",
+        "tables of another precision",
+        "tables that do not fit",
+    ],
+)
+def test_numbers_that_cannot_be_true_are_refused(
+    herbarium: Herbarium, false: dict[str, object]
+) -> None:
+    """Also where the digest was made to fit: no score is taken from them."""
+    with pytest.raises(HerbariumUnusable) as caught:
+        file.decode(file.encode(replace(herbarium, **false)))
+
+    assert caught.value.reason == "damaged"
+
+
+def test_what_promises_too_much_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
+    """A header that is longer than any, a table that nobody could hold, a file larger than any."""
+    endless = {"whitener": {"dtype": "F32", "shape": [1 << 31, 1 << 31], "data_offsets": [0, 4]}}
+    header = json.dumps(endless | {"__metadata__": {"plantid_herbarium": '{"format": 1}'}}).encode()
+    blank = (1 << 24) + 1
+    place.folder(tmp_path).mkdir()
+    with place.path(tmp_path).open("wb") as sparse:
+        sparse.truncate(file.MOST_BYTES + 1)
+
+    for data in (
+        struct.pack("<Q", blank) + b"{}".ljust(blank),
+        struct.pack("<Q", len(header)) + header + bytes(4),
+        struct.pack("<Q", 1 << 63) + b"{}",
+    ):
+        with pytest.raises(HerbariumUnusable):
+            file.decode(data)
+    with pytest.raises(HerbariumUnusable, match="larger"):
+        file.load(tmp_path)
+
+
+def test_a_pipe_in_its_place_is_not_waited_for(tmp_path: Path) -> None:
+    """It is told to be no file."""
+    place.folder(tmp_path).mkdir()
+    os.mkfifo(place.path(tmp_path))
+
+    with pytest.raises(HerbariumUnusable, match="no plain file"):
+        file.load(tmp_path)
 
 
 def test_no_damage_goes_unseen(herbarium: Herbarium) -> None:

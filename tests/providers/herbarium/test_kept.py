@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import resource
 import stat
 from typing import TYPE_CHECKING
 
@@ -86,6 +87,39 @@ def test_only_what_is_wanted_stays(tmp_path: Path) -> None:
 
     assert found(tmp_path) == [2]
     assert path.stat().st_size < before / 2
+
+
+def test_a_full_disk_is_one_sentence(tmp_path: Path) -> None:
+    """What was kept before stays, and the next build is not locked out."""
+    size = fill(tmp_path).stat().st_size
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 100, hard))
+    try:
+        with (
+            pytest.raises(HerbariumUnusable, match="cannot be used") as caught,
+            KeptFeatures(tmp_path, "a model") as kept,
+        ):
+            kept.add(hashlib.sha256(b"more").digest(), features(1))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    assert caught.value.reason == "disk"
+    assert found(tmp_path) == [0, 1, 2]
+
+
+def test_what_killed_builds_left_is_swept(tmp_path: Path) -> None:
+    """Half-written files go with the next build; nothing else does."""
+    fill(tmp_path)
+    for name in (".building-x1", ".features-x2", "herbarium.safetensors"):
+        (tmp_path / name).write_bytes(b"a part")
+
+    assert found(tmp_path) == [0, 1, 2]
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "features.bin",
+        "herbarium.safetensors",
+        "lock",
+    ]
 
 
 def test_two_builds_do_not_meet(tmp_path: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from herbaria import FLOWER, copies, labelled
 
@@ -14,9 +16,11 @@ from plantid_core.deadline import Deadline
 from plantid_core.disclosure import describe
 from plantid_core.errors import PlantIDError, ProviderUnavailable
 from plantid_core.lab.pictures import quadrants
-from plantid_core.plants import Observation, Picture
+from plantid_core.plants import Observation, Picture, Taxon
 from plantid_core.providers.herbarium import file, place
 from plantid_core.providers.herbarium.build import build
+from plantid_core.providers.herbarium.discriminant import Discriminant
+from plantid_core.providers.herbarium.herbarium import Entry
 from plantid_core.providers.herbarium.provider import HerbariumProvider
 from plantid_core.settings import load_settings
 from plantid_core.upload import Upload, admit
@@ -112,10 +116,21 @@ def test_a_damaged_file_is_one_silent_provider(data_dir: Path, tmp_path: Path) -
     assert provider.cache_scope != broken
 
 
+def test_a_herbarium_of_another_width_is_one_silent_provider(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    """Though it is sound in itself."""
+    narrow = Discriminant(*(np.ones(size, np.float32) for size in ((3, 3), (2, 3), (3,))))
+    file.save(replace(file.load(data_dir), discriminant=narrow), tmp_path)
+
+    with pytest.raises(ProviderUnavailable, match="another image model"):
+        identify(HerbariumProvider(tmp_path), copies(1, 1)[0])
+
+
 def test_it_is_offered_as_long_as_there_is_one(
     workbench: Workbench, data_dir: Path, flower: bytes
 ) -> None:
-    """It comes with the file, answers beside the others, tells what it is, and goes with the file."""
+    """It comes with the file, answers by the newest one, tells what it is, and goes with the file."""
     names = [provider.name for provider in workbench.providers()]
     assert "herbarium" not in names
     assert workbench.herbarium() is None
@@ -131,8 +146,15 @@ def test_it_is_offered_as_long_as_there_is_one(
     assert workbench.seen_by_herbarium(admit(copies(1, 4)[0], "a.jpg").sha256)
     assert not workbench.seen_by_herbarium(outcome.photos[0].sha256)
 
+    renamed = Entry(Taxon("Dahlia coccinea"), 7)
+    found = file.load(data_dir)
+    file.save(replace(found, entries=(renamed,) * len(found.entries)), workbench.settings.data_dir)
+    anew = workbench.identify([Upload(flower, "flower.jpg")], providers=["herbarium"])
+    names = {one.taxon.scientific_name for one in anew.answers[0].suggestions}
+    assert names == {"Dahlia coccinea"}
+
     file.forget(workbench.settings.data_dir)
-    with pytest.raises(PlantIDError, match="no provider called 'herbarium'"):
+    with pytest.raises(PlantIDError, match=r"no provider called 'herbarium'.* herbarium build"):
         workbench.identify([Upload(flower, "flower.jpg")], providers=["herbarium"])
 
 

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import json
+import sqlite3
 import tarfile
 import uuid
 from contextlib import closing
@@ -133,6 +134,27 @@ def test_it_is_taken_while_people_keep_and_delete(data_dir: Path, tmp_path: Path
         assert {one.photo_id for one in PhotoStore(new / "photos").owned("ann")} == needed
 
 
+def test_what_is_deleted_meanwhile_is_in_no_backup(data_dir: Path, tmp_path: Path) -> None:
+    """Neither the photo, which is gone, nor the observation, which was noted before: it begins anew."""
+    photos = PhotoStore(data_dir / "photos")
+    with history_in(data_dir) as history:
+        left = [one for one in history.all("ann") if one.photos[0].photo_id != photo_of(b"two")]
+
+        def delete(done: int, _of: int) -> None:
+            if done == 0 and history.find("ann").total == 2:
+                gone = {one.id for one in history.all("ann")} - {one.id for one in left}
+                for photo_id in history.delete("ann", gone).photo_ids:
+                    photos.delete("ann", photo_id)
+
+        out = tmp_path / "b.tar.gz"
+        saved = write_backup(out, data_dir, history, photos, now=NOON, progress=delete)
+
+    assert (saved.observations, saved.photos, saved.damaged) == (2, 2, [])
+    bring_back(out, tmp_path / "new")
+    with history_in(tmp_path / "new") as history:
+        assert list(history.all("ann")) == left
+
+
 def test_what_lies_there_is_not_overwritten(data_dir: Path, tmp_path: Path) -> None:
     """Without --force nothing is touched; with it, what was there is moved aside, not deleted."""
     out = tmp_path / "b.tar.gz"
@@ -175,7 +197,7 @@ def test_a_damaged_backup_touches_nothing(data_dir: Path, tmp_path: Path) -> Non
     # A byte of a member, under a checksum of gzip's that is right.
     place = plain.index(b"\xff\xd8\xffone")
     harmed.append(gzip.compress(plain[:place] + b"\xfe" + plain[place + 1 :]))
-    harmed.append(b"no backup at all")
+    harmed += [gzip.compress(plain + b"x" * 512), b"no backup at all"]
 
     for number, data in enumerate(harmed):
         out.write_bytes(data)
@@ -208,6 +230,7 @@ def member(name: str, content: bytes = b"x", **fields: object) -> tuple[tarfile.
         member("herbarium", b"", type=tarfile.DIRTYPE),
         member("calibration.json", b"20 path=../outside\n", type=tarfile.XHDTYPE),
         member("history.sqlite", b"twice"),
+        member(f"photos/{'ab' * 32}/{'cd' * 32}.jpg", b"another photo"),
     ],
     ids=lambda hostile: f"{hostile[0].name}-{hostile[0].type.decode()}",
 )
@@ -253,6 +276,81 @@ def test_a_database_elsewhere_must_be_empty_and_takes_all(data_dir: Path, tmp_pa
         "herbarium",
         "photos",
     ]
+
+
+@pytest.mark.parametrize("name", ["other.sqlite", "kept/other.sqlite"])
+def test_a_database_in_the_directory_comes_back_where_it_lies(
+    data_dir: Path, tmp_path: Path, name: str
+) -> None:
+    """The directory is exchanged whole: the database must not go with the old one."""
+    out, new = tmp_path / "b.tar.gz", tmp_path / "new"
+    save(data_dir, out)
+
+    with History(new / name) as history:
+        restore_backup(out, new, history)
+
+    assert not (new / "history.sqlite").exists()
+    with history_in(data_dir) as before, History(new / name) as after:
+        assert list(after.all("ann")) == list(before.all("ann")) != []
+
+
+def test_a_directory_behind_a_link_is_restored_there(data_dir: Path, tmp_path: Path) -> None:
+    """The link stays, and leads to what was brought back."""
+    out, real, link = tmp_path / "b.tar.gz", tmp_path / "disk" / "real", tmp_path / "link"
+    save(data_dir, out)
+    real.mkdir(parents=True)
+    link.symlink_to(real)
+
+    restored = bring_back(out, link)
+
+    assert link.is_symlink()
+    assert restored.observations == 3
+    with history_in(real) as history:
+        assert history.owners() == ("ann", "ben")
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("UPDATE history_version SET version_num = '9999'", "newer version"),
+        (
+            "UPDATE answer SET body = 'no JSON' WHERE number = (SELECT max(number) FROM answer)",
+            "cannot be read",
+        ),
+    ],
+)
+def test_a_backup_whose_observations_cannot_be_used_is_refused(
+    data_dir: Path, tmp_path: Path, statement: str, said: str
+) -> None:
+    """Of a newer app, or of a database that was damaged already: the backup is named."""
+    out, new = tmp_path / "b.tar.gz", tmp_path / "new"
+    save(data_dir, out)
+    with tarfile.open(out) as archive:
+        parts = [(one, archive.extractfile(one).read()) for one in archive]  # type: ignore[union-attr]
+    contents = {one.name: content for one, content in parts}
+    (tmp_path / "meddled.sqlite").write_bytes(contents["history.sqlite"])
+    with closing(sqlite3.connect(tmp_path / "meddled.sqlite")) as database:
+        database.execute(statement)
+        database.commit()
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    rows = contents["history.sqlite"] = (tmp_path / "meddled.sqlite").read_bytes()
+    manifest = json.loads(contents["manifest.json"])
+    digest = hashlib.sha256(rows).hexdigest()
+    manifest["members"]["history.sqlite"] = {"bytes": len(rows), "sha256": digest}
+    contents["manifest.json"] = json.dumps(manifest).encode()
+    with tarfile.open(out, "w:gz", format=tarfile.USTAR_FORMAT) as archive:
+        for name, content in contents.items():
+            info, _ = member(name, content)
+            archive.addfile(info, io.BytesIO(content))
+
+    with pytest.raises(InputUnreadable, match=f"b.tar.gz.*{said}"):
+        bring_back(out, new)
+    with History(tmp_path / "elsewhere.sqlite") as elsewhere:
+        with pytest.raises(InputUnreadable):
+            restore_backup(out, new, elsewhere)
+        assert elsewhere.owners() == ()
+
+    assert not new.exists()
 
 
 def test_a_lost_photo_is_told_and_does_not_stop_it(data_dir: Path, tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from observations import CHERRY, DAY_ONE, answered, determined, observed, silent
 
 from plantid_core.errors import ObservationNotFound, ObservationRefused
 from plantid_core.plants import Place, Taxon
-from plantid_core.store.history.values import Circumstances, Filter, Forgotten
+from plantid_core.store.history import statements
+from plantid_core.store.history.values import Circumstances, Filter, Forgotten, KeptPhoto
 
 if TYPE_CHECKING:
     from plantid_core.store.history.history import History
@@ -87,11 +88,17 @@ def test_adding_twice_changes_nothing(history: History) -> None:
 def test_text_that_no_database_takes_is_mended(history: History) -> None:
     """NUL goes, half a surrogate pair becomes the sign for what is missing."""
     where = replace(observed().circumstances, recorded_by="A\0nn \ud83c!")
-    history.add(observed(circumstances=where, answers=(answered(name="Pru\0nus \udc00"),)))
+    photos = (KeptPhoto("ab" * 32, "leaf", 1, 1, "P\0NG\ud800"),)
+    said = answered(name="Pru\0nus \udc00", provider="plant\0net")
+    decided = replace(determined(), provider="plant\0net")
+    made = observed(circumstances=where, photos=photos, answers=(said,), determinations=(decided,))
+    history.add(made)
 
     kept = history.get("ann", "one")
 
     assert kept.circumstances.recorded_by == "Ann �!"
+    assert kept.photos[0].source_format == "PNG�"
+    assert kept.answers[0].provider == kept.determinations[0].provider == "plantnet"
     assert kept.answers[0].suggestions[0].taxon.scientific_name == "Prunus �"
 
 
@@ -174,12 +181,24 @@ def test_pages_are_newest_first_and_stand_still(history: History) -> None:
     assert (first.total, third.total, third.after) == (8, 8, None)
 
 
-def test_all_are_yielded_beyond_a_page(history: History) -> None:
+def test_all_are_yielded_beyond_a_page(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
     """Newest first, each once."""
-    for day in range(203):
+    monkeypatch.setattr(statements, "BATCH", 3)
+    for day in range(8):
         history.add(observed(f"day-{day}", day=day))
 
-    assert [one.id for one in history.all("ann")] == [f"day-{day}" for day in range(202, -1, -1)]
+    assert [one.id for one in history.all("ann")] == [f"day-{day}" for day in range(7, -1, -1)]
+
+
+def test_many_are_deleted_at_once(history: History) -> None:
+    """More than a database takes parameters in one statement; strange ids are nobody's."""
+    history.add(observed("one"))
+    history.add(observed("two"))
+
+    gone = history.delete("ann", ["one", "o/ne", "\ud800", *(f"no-{n}" for n in range(70_000))])
+
+    assert gone.observations == 1
+    assert ids(history.find("ann").observations) == ["two"]
 
 
 def test_a_mark_that_is_none_is_refused(history: History) -> None:
@@ -197,6 +216,7 @@ WANTED = {
     "wildcards": (Filter(text="P%s_rr"), []),
     "percent": (Filter(text="100%_/\\"), ["rose"]),
     "provider": (Filter(provider="plantnet"), ["rose", "confirmed", "cherry"]),
+    "no text": (Filter(provider="\ud800"), []),
     "silent provider": (Filter(provider="plant_id"), []),
     "verified": (Filter(verified=True), ["confirmed"]),
     "unverified": (Filter(verified=False), ["rose", "silent", "cherry"]),
@@ -262,11 +282,12 @@ def test_what_is_old_expires(history: History) -> None:
 
 
 NO_ZONE = dt.datetime(2025, 5, 1)  # noqa: DTZ001 - the fault to be found
+BEFORE_TIME = dt.datetime(1, 1, 1, tzinfo=dt.timezone(dt.timedelta(hours=5)))
 BAD_PLACES = [Place(90.1, 0), Place(0, -180.5), Place(float("nan"), 0), Place(0, float("inf"))]
 REFUSED = {
     "owner": [observed(owner=""), observed(owner="a\0"), observed(owner="x" * 300)],
     "id": [observed("o/ne"), observed("x" * 65)],
-    "made_at": [observed(made_at=NO_ZONE)],
+    "made_at": [observed(made_at=NO_ZONE), observed(made_at=BEFORE_TIME)],
     "place": [observed(circumstances=Circumstances(place=place)) for place in BAD_PLACES],
     "uncertainty_m": [observed(circumstances=Circumstances(uncertainty_m=-1.0))],
     "recorded_by": [observed(circumstances=Circumstances(recorded_by="x" * 501))],
@@ -276,6 +297,11 @@ REFUSED = {
         observed(answers=(answered(elapsed_ms=float("nan")),)),
         observed(answers=(answered(remaining=2**70),)),
         observed(rung="nowhere"),
+    ],
+    "a determination": [
+        observed(determinations=(determined(action="guessed"),)),  # type: ignore[arg-type]
+        observed(determinations=(determined(taxon=Taxon("Prunus", rank=None)),)),  # type: ignore[arg-type]
+        observed(determinations=(determined(taxon=Taxon("Prunus", common_names=None)),)),  # type: ignore[arg-type]
     ],
 }
 
@@ -291,12 +317,23 @@ def test_what_cannot_be_kept_is_refused(history: History) -> None:
     assert history.owners() == ()
 
 
+@pytest.mark.parametrize("key", ["k" * 501, "k\0", "\ud800"])
+def test_a_cache_key_that_cannot_be_kept_is_refused(history: History, key: str) -> None:
+    """It is no address that could be forgotten later."""
+    with pytest.raises(ObservationRefused, match="cache_key"):
+        history.add(observed(), {"plantnet": key})
+
+    assert history.owners() == ()
+
+
 def test_edits_are_held_to_the_same_bounds(history: History) -> None:
     """A determination and circumstances that come later."""
     history.add(observed())
 
     with pytest.raises(ObservationRefused, match="note"):
         history.determine("ann", "one", determined(note="x" * 10_001))
+    with pytest.raises(ObservationRefused, match="a determination"):
+        history.determine("ann", "one", determined(action="guessed"))  # type: ignore[arg-type]
     with pytest.raises(ObservationRefused, match="latitude"):
         history.describe("ann", "one", Circumstances(place=Place(-91, 0)))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -13,10 +13,14 @@ from observations import determined, observed, reason
 from processes import in_child
 
 from plantid_core.errors import HistoryUnavailable
+from plantid_core.store.history.engine import Database
 from plantid_core.store.history.history import History
+from plantid_core.store.history.statements import take_turns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from sqlalchemy import Connection
 
     from plantid_core.drill.postgres import Postgres
 
@@ -104,6 +108,30 @@ def test_postgres_is_not_waited_for_for_ever(postgres: Postgres, database: str) 
 
         other.rollback()
         assert history.add(observed("two"))
+
+
+def test_an_owners_changes_take_turns_and_nobody_elses(postgres: Postgres, database: str) -> None:
+    """Else a photo could be let go of that another change has just begun to need."""
+    with (
+        closing(Database(postgres.url(database))) as first,
+        History(postgres.url(database), wait_s=0.2) as second,
+    ):
+        second.add(observed())
+
+        def work(connection: Connection) -> None:
+            take_turns(connection, "ann")
+            for change in (
+                lambda: second.add(observed("two")),
+                lambda: second.determine("ann", "one", determined()),
+                lambda: second.delete("ann", ["one"]),
+            ):
+                with pytest.raises(HistoryUnavailable) as refused:
+                    change()
+                assert refused.value.reason == "locked"
+            assert second.add(observed("two", owner="bob"))
+
+        first.write(work)
+        assert second.delete("ann", ["one"]).observations == 1
 
 
 def test_a_postgres_that_takes_no_changes_is_read(postgres: Postgres, database: str) -> None:

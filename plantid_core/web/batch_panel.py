@@ -1,0 +1,173 @@
+"""Many photos on a page: brought, estimated, asked with a rate and a time left, and downloaded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import streamlit as st
+
+from plantid_core.errors import PlantIDError
+from plantid_core.palette import age
+from plantid_core.upload.policy import MIB
+from plantid_core.web import batch_job
+from plantid_core.web.batch_job import LIMITS, BatchJob
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+    from plantid_core.batch.order import Estimate
+    from plantid_core.web.batch_job import Batch
+    from plantid_core.workbench import Workbench
+
+_BROUGHT: Final = "batch_brought"
+_TYPES: Final = ["zip", "jpg", "jpeg", "png", "webp", "gif"]
+
+
+def show(workbench: Workbench) -> None:
+    """Draw whichever state the batch is in: none, ready, being asked, or done."""
+    files = st.file_uploader(
+        f"Photos, or one ZIP of them: up to {LIMITS.files:,} in {LIMITS.archive_bytes // MIB} MB,"
+        " one plant a photo",
+        type=_TYPES,
+        accept_multiple_files=True,
+        key="batch_files",
+        max_upload_size=LIMITS.archive_bytes // MIB,
+    )
+    if not files:
+        st.info(
+            "Here you will see how far the photos are, and in the end a table of all answers. Nobody"
+            " is asked before you have seen what it takes.",
+            icon=":material/photo_library:",
+        )
+        return
+    batch = _brought(workbench, files)
+    if batch is None:
+        return
+    job = batch_job.job_of(batch)
+    if job is not None and job.running:
+        st.fragment(_progress, run_every=0.5)(job)
+        return
+    if job is not None:
+        _ended(job)
+    if job is None or job.done is None or job.done.counts.left:
+        _offer(workbench, batch, again=job is not None)
+    _download(batch)
+
+
+def _brought(workbench: Workbench, files: Sequence[UploadedFile]) -> Batch | None:
+    """Return the batch of these files, prepared when they are first seen; None with a sentence else."""
+    which = tuple(sorted(file.file_id for file in files))
+    kept: tuple[object, Batch | str] | None = st.session_state.get(_BROUGHT)
+    if kept is None or kept[0] != which:
+        found: Batch | str
+        try:
+            with st.spinner("Looking at the photos …"):
+                found = batch_job.prepare(workbench, [(file.name, file) for file in files])
+        except PlantIDError as error:
+            found = str(error)
+        except OSError as error:
+            found = f"The disk refused it: {error.strerror}. Try again."
+        kept = (which, found)
+        st.session_state[_BROUGHT] = kept
+    if isinstance(kept[1], str):
+        st.error(kept[1], icon=":material/error:")
+        return None
+    return kept[1]
+
+
+def _offer(workbench: Workbench, batch: Batch, *, again: bool) -> None:
+    estimate = batch.estimate
+    if not estimate.photos:
+        st.warning("There is no photo among these files. Use JPEG, PNG, WebP or GIF.")
+        return
+    if not again:
+        st.markdown(_estimated(estimate))
+    if batch.sandbox:
+        st.caption(
+            f"{' and '.join(batch.sandbox)}: answered by a sandbox on this machine. Nothing is sent or"
+            " charged, and its answers are no botany."
+        )
+    left, right = st.columns([1, 2], vertical_alignment="bottom")
+    bound = left.number_input(
+        "At most so many credits",
+        min_value=0,
+        value=None,
+        placeholder="no bound",
+        step=10,
+        key="batch_credits",
+        help="It stops before one more is used, counting earlier runs of the same photos.",
+    )
+    label = "Ask for the rest" if again else "Identify them all"
+    if right.button(label, type="primary", key="batch_start", icon=":material/play_arrow:"):
+        try:
+            BatchJob(workbench, batch, None if bound is None else int(bound))
+        except PlantIDError as error:
+            st.warning(str(error), icon=":material/hourglass_top:")
+            return
+        st.rerun()
+
+
+def _estimated(estimate: Estimate) -> str:
+    calls = ", ".join(f"{name} {count:,}" for name, count in estimate.calls.items() if count)
+    there = estimate.done + estimate.refused
+    before = f" {there:,} of them are done already." if there else ""
+    return (
+        f"**{estimate.photos:,} photos**, {estimate.distinct:,} of them different.{before} At most"
+        f" **{estimate.credits:,} credits** ({calls or 'nobody is asked'}), in about"
+        f" {age(estimate.seconds)}."
+    )
+
+
+def _progress(job: BatchJob) -> None:
+    if not job.running:
+        st.rerun()
+    at = job.progress
+    if at is None or not at.total:
+        st.progress(0.0, "Beginning …")
+    else:
+        rate = f" · {(at.total - at.done) / at.left_s:.1f} photos/s" if at.left_s else ""
+        left = f" · {age(at.left_s)} left" if at.left_s else ""
+        st.progress(at.done / at.total, f"{at.done:,} of {at.total:,} photos{rate}{left}")
+        waits = f" Waiting for {', '.join(at.silent)}." if at.silent else ""
+        st.caption(f"{at.credits:,} credits used.{waits} It goes on when you leave this page.")
+    if st.button("Stop", key="batch_stop", icon=":material/stop:"):
+        job.stop()
+        st.toast("Those under way are finished first.")
+
+
+def _ended(job: BatchJob) -> None:
+    if job.error:
+        st.error(job.error, icon=":material/error:")
+        return
+    done, written = job.done, job.written
+    if done is None or written is None:
+        return
+    told = ", ".join(f"{count:,} {state}" for state, count in written.photos.items())
+    sentence = f"{told or 'No photos'}. {done.credits:,} credits in {age(done.elapsed_s)}."
+    if done.stopped == "credits":
+        st.warning(f"Stopped at the bound of credits. {sentence}", icon=":material/savings:")
+    elif done.stopped == "interrupted":
+        st.warning(
+            f"Stopped. What was answered is kept. {sentence}", icon=":material/pause_circle:"
+        )
+    else:
+        st.success(sentence, icon=":material/check:")
+    for name, answer in done.silent.items():
+        message = answer.error["message"] if answer.error else answer.status
+        st.caption(f"{name} does not answer: {message}")
+
+
+def _download(batch: Batch) -> None:
+    if not batch.table.exists():
+        return
+    mark = "-sandbox" if batch.sandbox else ""
+    st.download_button(
+        "Download the table (CSV)",
+        batch.table.read_bytes(),
+        f"plants{mark}.csv",
+        "text/csv",
+        on_click="ignore",
+        key="batch_table",
+    )

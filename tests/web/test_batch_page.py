@@ -1,0 +1,90 @@
+"""Many photos on a page: the job behind it, and the page as it opens."""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+from typing import TYPE_CHECKING
+
+import pytest
+from folders import crops
+from processes import until
+from streamlit.testing.v1 import AppTest
+
+from plantid_core.errors import PlantIDError
+from plantid_core.web import batch_job
+from plantid_core.web.batch_job import BatchJob
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import BinaryIO
+
+    from plantid_core import Workbench
+    from tests.conftest import SandboxServer
+
+PHOTOS = 4
+
+
+@pytest.fixture
+def archive(tmp_path: Path, flower: bytes) -> list[tuple[str, BinaryIO]]:
+    """Return a ZIP of four photos."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as file:
+        for path in crops(flower, tmp_path / "photos", PHOTOS):
+            file.write(path, f"meadow/{path.name}")
+    return [("meadow.zip", packed)]
+
+
+def finished(job: BatchJob) -> BatchJob:
+    assert until(lambda: not job.running, 30)
+    assert job.error == ""
+    return job
+
+
+def test_a_stopped_batch_is_found_again_by_the_same_photos(
+    workbench: Workbench, sandbox: SandboxServer, archive: list[tuple[str, BinaryIO]]
+) -> None:
+    """What was answered is not asked again; when all is done, only the table is kept."""
+    batch = batch_job.prepare(workbench, archive)
+    assert (batch.estimate.photos, batch.estimate.credits) == (PHOTOS, 2 * PHOTOS)
+    first = finished(BatchJob(workbench, batch, max_credits=4))
+    assert first.done is not None
+    assert first.done.stopped == "credits"
+
+    again = batch_job.prepare(workbench, archive)
+    assert again.estimate.credits == 2 * PHOTOS - 4
+    finished(BatchJob(workbench, again, max_credits=None))
+
+    with again.table.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    names = {f"meadow/{number:03}.jpg" for number in range(PHOTOS)}
+    assert {row["file"] for row in rows} == names
+    assert {row["observation"] for row in rows} == {"answered"}
+    assert sum(sandbox.calls("plantnet", "POST /v2/identify/all").values()) == PHOTOS
+    assert not (again.place / "photos").exists()
+    assert batch_job.prepare(workbench, archive).estimate.credits == 0
+
+
+def test_two_files_of_one_name_are_refused(workbench: Workbench, flower: bytes) -> None:
+    """One of them would be lost."""
+    with pytest.raises(PlantIDError, match=r"called a\.jpg"):
+        batch_job.prepare(workbench, [("a.jpg", io.BytesIO(flower))] * 2)
+
+
+def test_the_page_says_what_will_be_here(workbench: Workbench) -> None:
+    """Nobody is asked before photos are brought."""
+    page = AppTest.from_function(_page, default_timeout=30)
+    page.session_state["bench"] = workbench
+    page.run()
+
+    assert not page.exception
+    assert "table of all answers" in page.info[0].value
+
+
+def _page() -> None:
+    import streamlit as st
+
+    from plantid_core.web import batch_panel
+
+    batch_panel.show(st.session_state["bench"])
