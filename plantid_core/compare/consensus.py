@@ -2,7 +2,8 @@
 
 The rules, in this order:
 
-1. Where as many see no plant as name one, or more, there is no verdict.
+1. Where more see no plant than name one there is no verdict; nor where as many do, unless one of those
+   that name it gives a name 0.5.
 2. A species is the verdict where more than half of those that name a plant name it first. Who names only
    its genus or family supports it. Of two species so supported, more first places decide.
 3. One voice must be sure: a species that a single provider names first needs a score of 0.5, so that it is
@@ -68,7 +69,8 @@ def consensus(
     count = _counted(cast, shares, len(heard))
     entries = tuple(_entry(one) for one in count.fused[:_SHOWN])
     blind = sorted(answer.provider for answer in heard if answer.status == "not_a_plant")
-    if len(blind) >= len(cast):
+    surest = max(score for share in shares for score in share.values())
+    if len(blind) > len(cast) or (len(blind) == len(cast) and surest < ALONE):
         return Consensus(entries, _no_plant(blind, cast))
     if _decided(count):
         return Consensus(entries)

@@ -61,6 +61,10 @@ class OfflineProvider:
 
                 try:
                     self._head = load_head("lite0", self._cache_dir)
-                except (ModelUnavailable, OSError) as error:
+                except ModelUnavailable as error:
                     raise ProviderUnavailable(NAME, "model", str(error)) from error
+                except OSError as error:
+                    # Its own text holds a path of this machine.
+                    reason = f"The model could not be loaded: {error.strerror}."
+                    raise ProviderUnavailable(NAME, "model", reason) from error
             return self._head

@@ -200,10 +200,7 @@ def test_two_that_whisper_are_no_verdict() -> None:
             ["ok", "not_a_plant", "not_a_plant"],
             "The offline model and Pl@ntNet see no plant in this picture; Plant.id names one.",
         ),
-        (
-            ["ok", "not_a_plant", "unavailable"],
-            "Pl@ntNet sees no plant in this picture; Plant.id names one.",
-        ),
+        (["ok", "not_a_plant", "unavailable"], None),
         (["ok", "not_a_plant", "ok"], None),
         (["not_a_plant", "unavailable"], "No plant was recognised in this picture."),
         (["no_match", "quota"], "No service knows this plant."),
@@ -211,7 +208,7 @@ def test_two_that_whisper_are_no_verdict() -> None:
     ],
 )
 def test_who_sees_no_plant_has_a_say(statuses: list[AnswerStatus], abstained: str | None) -> None:
-    """As many that see no plant as name one, and there is no verdict; nobody at all, and it says why."""
+    """More that see no plant than name one, and there is no verdict; nobody at all, and it says why."""
     answers = [
         answer(provider, ("Ficus carica", 0.9), status="ok")
         if status == "ok"
@@ -220,6 +217,19 @@ def test_who_sees_no_plant_has_a_say(statuses: list[AnswerStatus], abstained: st
     ]
 
     assert consensus(answers).abstained == abstained
+
+
+@pytest.mark.parametrize(("score", "speaks"), [(0.49, False), (0.5, True)])
+def test_one_that_sees_no_plant_silences_only_an_unsure_one(score: float, speaks: bool) -> None:  # noqa: FBT001
+    """One against one, the name counts where it is likelier right than wrong."""
+    seen = answer("plant_id", ("Ficus carica", score))
+
+    abstained = consensus([seen, answer("offline", status="not_a_plant")]).abstained
+
+    assert (abstained is None) is speaks
+    assert speaks or abstained == (
+        "The offline model sees no plant in this picture; Plant.id names one."
+    )
 
 
 def test_scores_are_calibrated_each_by_its_own_map() -> None:
