@@ -47,7 +47,9 @@ class Standing:
             self.answered += 1
             self.silent_since = None
             return
-        self.last = answer
+        if self.last is None or code not in _NOT_ASKED:
+            # What the service itself said tells more than that it is left alone for that.
+            self.last = answer
         if self.silent_since is None:
             self.silent_since = now
         if code == KEY_REFUSED:

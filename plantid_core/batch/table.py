@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import csv
 import os
-import tempfile
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from plantid_core.batch.folder import shown
@@ -19,6 +17,7 @@ from plantid_core.export.tidy import Row, joint_rows, rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
 
     from plantid_core.batch.journal_values import Line
     from plantid_core.plants import Answer
@@ -146,15 +145,17 @@ def _group(group: list[tuple[Cell, ...]], schema: object) -> object:
 
 @contextmanager
 def _whole(path: Path) -> Iterator[Path]:
-    """Give a file beside the path, and put it in its place once it is whole."""
-    handle, name = tempfile.mkstemp(prefix=".plantid-", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    """Give a file beside the path, and put it in its place once it is whole.
+
+    Whoever holds the journal is alone here: what a run that was killed left of its table is swept away.
+    """
+    temporary = path.with_name(f".{path.name}.part")
+    temporary.unlink(missing_ok=True)
     try:
+        temporary.touch(exist_ok=False)
         yield temporary
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
-        temporary.chmod(0o644)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -121,7 +121,10 @@ def _team(scheduler: str | None, concurrency: int) -> Iterator[Team]:
 
 @contextmanager
 def _stopping() -> Iterator[threading.Event]:
-    """Give an event that the first Ctrl-C sets; the second one ends the process at once."""
+    """Give an event that the first Ctrl-C sets; the second one ends the process at once.
+
+    So does a terminal that is closed, unless its hang-up is ignored, as nohup(1) has it.
+    """
     stop = threading.Event()
 
     def end(number: int, frame: object) -> None:
@@ -130,9 +133,14 @@ def _stopping() -> Iterator[threading.Event]:
             # What was durable stays so; nothing that is under way is waited for.
             os._exit(128 + number)
         stop.set()
-        os.write(2, b"\nFinishing what is under way. Once more leaves at once.\n")
+        with suppress(OSError):  # the terminal may be gone
+            os.write(2, b"\nFinishing what is under way. Once more leaves at once.\n")
 
-    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {
+        number: signal.signal(number, end)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(number) is not signal.SIG_IGN
+    }
     try:
         yield stop
     finally:

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from plantid_core.compare.consensus import consensus
+from plantid_core.compare.consensus import consensus, verdict
 from plantid_core.export.sensitive import Sensitive, generalised
 from plantid_core.plants import Taxon
 
@@ -127,12 +127,8 @@ def standing(told: Released, names: Reconciler) -> Named | None:
     decided = told.determination
     if decided is not None:
         return None if decided.taxon is None else Named(decided.taxon, decided)
-    if not told.joint.suggestions:
-        return None
-    first = told.joint.suggestions[0]
-    likely = f"likely {first.rank} {first.scientific_name}"
-    # An entry of that rank may lead without being a verdict: the sentence tells.
-    if told.joint.abstained and likely not in told.joint.abstained:
+    first = verdict(told.joint)
+    if first is None:
         return None
     taxon = _known(first.scientific_name, first.rank, told.answers, names)
     return Named(taxon, None, first.providers, first.score)

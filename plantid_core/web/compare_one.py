@@ -99,6 +99,9 @@ def _compared(workbench: Workbench, about: Asked, outcome: Outcome) -> None:
         )
         told = compare_table.italics(sentence, [found.rows[0].title])
         st.html(f'<div class="pid-small">{told}</div>')
+    if sandbox and not download.asked_for(sandbox=True):
+        st.caption("A table or picture of this would hold the sandbox's answers: tick to have it.")
+        return
     mark = "-sandbox" if sandbox else ""
     on_white = compare_bump.figure(found, sandbox, _INK[0])
     download.chart(f"compared{mark}", compare_table.rows(found, sandbox), on_white)

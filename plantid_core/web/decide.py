@@ -46,7 +46,7 @@ def show(workbench: Workbench, wish: Wish | None, asked: Asked, outcome: Outcome
             # With None, what is in the address would be cleared, which its widgets do not allow.
             st.switch_page("pages/compare.py", query_params={})
         with st.popover("Export", icon=":material/download:"):
-            download.buttons(outcome)
+            download.buttons(workbench, outcome)
     if wish is None:
         return
     if outcome.sandbox:

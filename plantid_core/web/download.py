@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import orjson
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from plantid_core.plants import Outcome
+    from plantid_core.workbench import Workbench
 
 
 def as_json(outcome: Outcome) -> bytes:
@@ -35,8 +37,23 @@ def table_csv(table: pd.DataFrame) -> bytes:
     return table.map(harmless).to_csv(index=False).encode()
 
 
-def buttons(outcome: Outcome) -> None:
-    """Offer both files; a name tells where a sandbox answered."""
+def asked_for(sandbox: bool) -> bool:  # noqa: FBT001 - what it is asked about
+    """Ask, where a sandbox answered, whether its answers are to be in files; they stay marked there."""
+    return sandbox and st.checkbox(
+        "With the sandbox's answers, marked",
+        key="export_sandbox",
+        help="The sandbox knows no botany: without this tick its answers are in no file.",
+    )
+
+
+def buttons(workbench: Workbench, outcome: Outcome) -> None:
+    """Offer both files, without the sandbox's answers unless they are asked for."""
+    wanted = asked_for(outcome.sandbox)
+    if outcome.sandbox and not wanted:
+        outcome = _without_sandbox(workbench, outcome)
+        if not outcome.answers:
+            st.caption("Only the sandbox answered, so that there is nothing else to download.")
+            return
     mark = "-sandbox" if outcome.sandbox else ""
     for kind, made in (("CSV", as_csv), ("JSON", as_json)):
         st.download_button(
@@ -46,6 +63,11 @@ def buttons(outcome: Outcome) -> None:
             "text/csv" if kind == "CSV" else "application/json",
             on_click="ignore",
         )
+
+
+def _without_sandbox(workbench: Workbench, outcome: Outcome) -> Outcome:
+    answers = tuple(answer for answer in outcome.answers if not answer.sandbox)
+    return replace(outcome, answers=answers, consensus=workbench.joint(answers))
 
 
 def chart(name: str, rows: Sequence[Mapping[str, object]], figure: go.Figure) -> None:

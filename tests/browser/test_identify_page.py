@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 from itertools import product
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +12,6 @@ from playwright.sync_api import expect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from playwright.sync_api import Browser, Page
 
@@ -48,6 +49,38 @@ def test_a_dropped_photo_is_named(
     expect(titles.locator(".pid-mark", has_text="SANDBOX")).to_have_count(2)
     assert "Traceback" not in page.content()
     page.close()
+
+
+def test_the_sandbox_is_downloaded_only_on_demand(
+    browser: Browser, app_url: str, flower: bytes, tmp_path: Path
+) -> None:
+    """Its rows are in no file unless they are asked for; then the file's name says so too."""
+    photo = tmp_path / "flower.jpg"
+    photo.write_bytes(flower)
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    identify(page, app_url, photo)
+    page.get_by_role("button", name="Export").click()
+
+    plain = downloaded(page)
+    page.get_by_text("With the sandbox's answers, marked").click()
+    page.wait_for_function("!document.querySelector('[data-stale=true]')")
+    marked = downloaded(page)
+
+    assert plain[0] == "plant.csv"
+    assert {row["provider"] for row in plain[1]} == {"offline"}
+    assert marked[0] == "plant-sandbox.csv"
+    assert {row["provider"] for row in marked[1] if row["sandbox"] == "True"} == {
+        "plant_id",
+        "plantnet",
+    }
+    page.close()
+
+
+def downloaded(page: Page) -> tuple[str, list[dict[str, str]]]:
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download CSV").click()
+    text = Path(download.value.path()).read_text(encoding="utf-8")
+    return download.value.suggested_filename, list(csv.DictReader(text.splitlines()))
 
 
 def test_the_page_fits(

@@ -17,7 +17,7 @@ from plantid_core.cli import herbarium
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from click.testing import Result
+    from typer.testing import Result
 
 
 def plantid(data_dir: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

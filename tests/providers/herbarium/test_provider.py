@@ -150,8 +150,7 @@ def test_it_is_offered_as_long_as_there_is_one(
     found = file.load(data_dir)
     file.save(replace(found, entries=(renamed,) * len(found.entries)), workbench.settings.data_dir)
     anew = workbench.identify([Upload(flower, "flower.jpg")], providers=["herbarium"])
-    names = {one.taxon.scientific_name for one in anew.answers[0].suggestions}
-    assert names == {"Dahlia coccinea"}
+    assert {one.taxon.scientific_name for one in anew.answers[0].suggestions} == {"Dahlia coccinea"}
 
     file.forget(workbench.settings.data_dir)
     with pytest.raises(PlantIDError, match=r"no provider called 'herbarium'.* herbarium build"):
