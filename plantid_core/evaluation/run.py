@@ -206,6 +206,11 @@ def _notes(
         yield (
             f"{_photos(seen)} of these went into the local herbarium: its answers there are left out."
         )
+    if any(one.provider == HERBARIUM for one in judgements):
+        yield (
+            "Cut or newly saved copies of photos in the local herbarium cannot be told from new ones, and"
+            " flatter it."
+        )
     silent = Counter((one.provider, one.status) for one in judgements if not one.answered)
     for (provider, status), count in sorted(silent.items()):
         title = TITLES.get(provider, provider)

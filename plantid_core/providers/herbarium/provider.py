@@ -87,8 +87,12 @@ class HerbariumProvider:
             head = self._model()
         except HerbariumUnusable as error:
             raise ProviderUnavailable(NAME, error.reason, str(error)) from error
-        except (ModelUnavailable, OSError) as error:
+        except ModelUnavailable as error:
             raise ProviderUnavailable(NAME, "model", str(error)) from error
+        except OSError as error:
+            # Its own text holds a path of this machine.
+            reason = f"The image model could not be loaded: {error.strerror}."
+            raise ProviderUnavailable(NAME, "model", reason) from error
         sights = [head.see(picture.jpeg) for picture in observation.pictures]
         features = np.stack([sight.features for sight in sights])
         distances = herbarium.discriminant.distances(features).mean()
