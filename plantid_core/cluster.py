@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -34,14 +35,15 @@ def connect(address: str) -> Client:
             address, 'Dask is not installed here. Run: pip install "plantid[cluster]"'
         ) from error
     _require_answer(address)
+    for name in ("distributed", "distributed.client"):
+        # It logs a traceback where a sentence of ours follows.
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         client = Client(  # type: ignore[no-untyped-call]
             address, timeout=REACH_S, set_as_default=False
         )
     except (OSError, ValueError) as error:
-        raise ClusterUnavailable(
-            address, f"what answers there is no Dask scheduler of our version ({error})."
-        ) from error
+        raise _no_scheduler(address, str(error)) from error
     if not client.scheduler_info()["workers"]:
         client.close()  # type: ignore[no-untyped-call]
         raise ClusterUnavailable(address, f"it has no workers. Start some: dask worker {address}")
@@ -58,9 +60,26 @@ def _require_answer(address: str) -> None:
     if parts.scheme not in {"tcp", "tls"} or host is None or port is None:
         raise ClusterUnavailable(address, "an address looks like tcp://host:8786.")
     try:
-        socket.create_connection((host, port), REACH_S).close()
+        with socket.create_connection((host, port), REACH_S) as answered:
+            # A scheduler speaks first; of a server that waits to be spoken to, Dask waits for ever.
+            speaks = parts.scheme == "tls" or _hears_a_word(answered)
     except OSError as error:
         raise ClusterUnavailable(
             address,
             f"nobody answered within {REACH_S:.0f} s. Is `dask scheduler` running there?",
         ) from error
+    if not speaks:
+        raise _no_scheduler(address, "it says nothing")
+
+
+def _hears_a_word(answered: socket.socket) -> bool:
+    try:
+        return bool(answered.recv(1))
+    except TimeoutError:
+        return False
+
+
+def _no_scheduler(address: str, told: str) -> ClusterUnavailable:
+    return ClusterUnavailable(
+        address, f"what answers there is no Dask scheduler of our version ({told})."
+    )

@@ -10,9 +10,12 @@ from __future__ import annotations
 import queue
 import threading
 import uuid
+from collections import Counter
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
-from distributed import secede
+from distributed import get_worker, secede
 from distributed.diagnostics.plugin import WorkerPlugin
 
 from plantid_core.batch.team import Gates, ask, services_of, settings_for, taken
@@ -83,7 +86,9 @@ class Membership(WorkerPlugin):
         _PLACE.leave()
 
 
-def _ask(job: Job, concurrency: int) -> Told:
+def _ask(job: Job, concurrency: int, topic: str) -> Told:
+    # Told at once, since a worker that is lost tells nothing more: Dask gives its photos to another.
+    get_worker().log_event(topic, job.key)
     # Asking is waiting, mostly: another photo may have this thread's place in the worker meanwhile.
     secede()  # type: ignore[no-untyped-call]
     workbench, gates = _PLACE.open(concurrency)
@@ -104,7 +109,9 @@ class ClusterTeam:
         self._done: queue.SimpleQueue[Told | BaseException] = queue.SimpleQueue()
         self._under_way: set[Future[Told]] = set()
         self._membership = Membership()
+        self._begun: Counter[str] = Counter()
         try:
+            self._client.subscribe_topic(self._membership.name, self._note_begin)  # type: ignore[no-untyped-call]
             self._client.register_plugin(self._membership)
             self._services = self._ask_services()
         except BaseException:
@@ -137,23 +144,32 @@ class ClusterTeam:
     def submit(self, job: Job) -> None:
         """Send a job to a worker."""
         future = self._client.submit(
-            _ask, job, self._concurrency, pure=False, key=f"plantid-{uuid.uuid4().hex}"
+            _ask,
+            job,
+            self._concurrency,
+            self._membership.name,
+            pure=False,
+            key=f"plantid-{uuid.uuid4().hex}",
         )
         self._under_way.add(future)
         future.add_done_callback(  # type: ignore[no-untyped-call]
             lambda ended: self._ended(job, ended)
         )
 
+    def _note_begin(self, event: tuple[float, str]) -> None:
+        self._begun[event[1]] += 1
+
     def _ended(self, job: Job, future: Future[Told]) -> None:
+        calls, begun = job.calls, self._begun.pop(job.key, 1)
         try:
             told = future.result()
         except ConfigurationError as error:
             self._done.put(error)
         except Exception as error:  # noqa: BLE001 - a worker that was lost: the photo is asked again
             lost = Refusal("worker", f"A worker failed ({type(error).__name__}).", transient=True)
-            self._done.put(Told(job.key, job.kept, refusal=lost))
+            self._done.put(Told(job.key, job.kept, refusal=lost, lost=begun * calls))
         else:
-            self._done.put(told)
+            self._done.put(replace(told, lost=(begun - 1) * calls))
         self._under_way.discard(future)
 
     def next(self, within_s: float) -> Told | None:
@@ -166,6 +182,8 @@ class ClusterTeam:
 
     def close(self) -> None:
         """Cancel what is under way, and let the workers close their workbenches."""
-        with self._client as client:
-            client.cancel(list(self._under_way))
-            client.unregister_worker_plugin(self._membership.name)
+        # Of a scheduler that went away there is nobody left to tell.
+        with self._client as client, suppress(OSError):
+            if client.status == "running":
+                client.cancel(list(self._under_way))
+                client.unregister_worker_plugin(self._membership.name)

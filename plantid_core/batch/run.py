@@ -17,7 +17,6 @@ from plantid_core.batch.order import Done, Estimate, Progress
 from plantid_core.batch.standing import Standings
 from plantid_core.batch.told import Job, final
 from plantid_core.errors import PlantIDError, UploadRejected
-from plantid_core.plants import LOCAL
 from plantid_core.upload.chain import precheck
 from plantid_core.upload.policy import Policy
 
@@ -149,7 +148,7 @@ class _Run:
         self._policy = Policy()
         self._standings = Standings.of(order.providers, order.patience_s)
         self._under_way: dict[str, int] = {}
-        self._held: tuple[Job, int] | None = None
+        self._held: Job | None = None
         self._out_of_credits = False
         self._spent = self._spent_before = journal.spent()
         self._began = time.monotonic()
@@ -198,21 +197,21 @@ class _Run:
                 self._take(told)
                 told = self._team.next(0)
 
-    def _fill(self, following: Iterator[tuple[Job, int]], turn: int) -> list[Job]:
+    def _fill(self, following: Iterator[Job], turn: int) -> list[Job]:
         """Return jobs until the window is full, their calls reserved."""
         begun: list[Job] = []
         while len(self._under_way) < self._team.window and not self._ended():
             self._held = self._held or next(following, None)
             if self._held is None:
                 break
-            job, calls = self._held
-            if not self._affordable(calls):
+            job = self._held
+            if not self._affordable(job.calls):
                 # What is under way may turn out to cost less than was reserved for it.
                 self._out_of_credits = not self._under_way
                 break
             self._held = None
-            self._journal.reserve(job.key, calls, turn)
-            self._under_way[job.key] = calls
+            self._journal.reserve(job.key, job.calls, turn)
+            self._under_way[job.key] = job.calls
             self._asked += 1
             begun.append(job)
         return begun
@@ -222,13 +221,13 @@ class _Run:
         reserved = sum(self._under_way.values())
         return not calls or most is None or self._spent + reserved + calls <= most
 
-    def _jobs(self, turn: int) -> Iterator[tuple[Job, int]]:
+    def _jobs(self, turn: int) -> Iterator[Job]:
         for photo in self._journal.waiting(turn):
             if self._ended():
                 return
             job = self._job(photo, turn)
             if job is not None:
-                yield job, sum(name not in LOCAL for name in job.ask)
+                yield job
 
     def _job(self, photo: Waiting, turn: int) -> Job | None:
         if photo.key is not None and not self._wanted(photo.key, turn):
@@ -254,7 +253,8 @@ class _Run:
     def _wanted(self, key: str, turn: int) -> tuple[tuple[str, ...], tuple[Answer, ...]] | None:
         """Return who is to be asked, and what is known; None where it is not to be asked now."""
         kept = self._journal.kept(key)
-        if key in self._under_way or (kept is not None and (kept.settled or kept.turn >= turn)):
+        # What is under way was reserved in this turn.
+        if kept is not None and (kept.settled or kept.turn >= turn):
             return None
         known = kept.answers if kept is not None else ()
         ask = self._standings.askable(_missing(self._order.providers, known), time.monotonic())

@@ -72,6 +72,7 @@ def write(
                 _csv(temporary, told)
     except OSError as error:
         raise TableNotWritten(str(path), error.strerror or "the disk failed") from error
+    written.photos = Counter({one: written.photos[one] for one in STATES if written.photos[one]})
     return written
 
 

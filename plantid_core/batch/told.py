@@ -32,6 +32,11 @@ class Job:
     language: str
     kept: tuple[Answer, ...] = ()
 
+    @property
+    def calls(self) -> int:
+        """Return how many paid calls it takes at most."""
+        return sum(name not in LOCAL for name in self.ask)
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -46,7 +51,8 @@ class Refusal:
 class Told:
     """What came of a job: every answer so far and their joint ranking, or a refusal.
 
-    ``new`` names the providers that were asked now, ``took_s`` is how long that took.
+    ``new`` names the providers that were asked now, ``took_s`` is how long that took; ``lost`` calls
+    may have been made by a machine that never told.
     """
 
     key: str
@@ -55,11 +61,13 @@ class Told:
     new: tuple[str, ...] = ()
     took_s: float = 0.0
     refusal: Refusal | None = None
+    lost: int = 0
 
     @property
     def cost(self) -> int:
         """Return how many calls may have been charged for it."""
-        return sum(paid(answer) for answer in self.answers if answer.provider in self.new)
+        new = (answer for answer in self.answers if answer.provider in self.new)
+        return self.lost + sum(map(paid, new))
 
 
 def heard(answer: Answer) -> bool:

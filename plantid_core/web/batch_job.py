@@ -32,13 +32,14 @@ if TYPE_CHECKING:
 
     from plantid_core.batch.order import Done, Estimate, Progress
     from plantid_core.batch.table import Written
+    from plantid_core.batch.team import Service
     from plantid_core.workbench import Workbench
 
 LIMITS: Final = Limits(archive_bytes=100 * MIB, files=2_000)
 # Fewer than the services' own bound: whoever identifies a single plant meanwhile finds a place.
 _AT_ONCE: Final = 4
 _KEPT_S: Final = 7 * 86400.0
-_FOLDER, _ROOT, _TABLE = "batches", "root", "table.csv"
+_FOLDER, _PHOTOS, _ROOT, _TABLE = "batches", "photos", "root", "table.csv"
 
 
 class BatchBusy(PlantIDError):
@@ -57,7 +58,18 @@ class Batch:
     place: Path
     root: Path
     estimate: Estimate
-    sandbox: tuple[str, ...]
+    services: tuple[Service, ...]
+
+    @property
+    def sandbox(self) -> tuple[str, ...]:
+        """Return the titles of those that a sandbox answers for."""
+        return tuple(service.title for service in self.services if service.sandbox)
+
+    @property
+    def finished(self) -> bool:
+        """Tell whether an earlier run answered it all, so that only the table is left to take."""
+        left = self.estimate.photos - self.estimate.done - self.estimate.refused
+        return not left and self.table.exists()
 
     @property
     def table(self) -> Path:
@@ -68,19 +80,26 @@ class Batch:
 def prepare(workbench: Workbench, files: Sequence[tuple[str, BinaryIO]]) -> Batch:
     """Return the batch of these photos, or of one ZIP archive; raises `PlantIDError`."""
     place = workbench.settings.data_dir / _FOLDER / _digest(files)
-    _forget_old(place.parent)
-    place.mkdir(parents=True, exist_ok=True, mode=0o700)
-    root = _unpacked(place, files)
-    services = services_of(workbench)
-    order = _order(workbench, root, None)
-    try:
-        with Journal(_journal(place), run.choice(order, services)) as journal:
-            estimate = run.prepare(journal, order)
-    except JournalInUse:
-        # Where it lies is nobody's business.
-        raise BatchBusy from None
-    sandbox = tuple(service.title for service in services if service.sandbox)
-    return Batch(place, root, estimate, sandbox)
+    # Two visits may bring the same photos at the same moment.
+    with _preparing:
+        job = _jobs.get(place)
+        if job is not None and job.running:
+            return job.batch
+        _forget_old(place.parent)
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        root = _unpacked(place, files)
+        services = services_of(workbench)
+        order = _order(workbench, root, None)
+        try:
+            with Journal(_journal(place), run.choice(order, services)) as journal:
+                estimate = run.prepare(journal, order)
+        except JournalInUse:
+            # Where it lies is nobody's business.
+            raise BatchBusy from None
+        batch = Batch(place, root, estimate, services)
+        if batch.finished:
+            _drop_photos(place)
+        return batch
 
 
 def _digest(files: Sequence[tuple[str, BinaryIO]]) -> str:
@@ -95,13 +114,20 @@ def _digest(files: Sequence[tuple[str, BinaryIO]]) -> str:
 def _forget_old(folder: Path) -> None:
     # What nobody came back for.
     for place in folder.glob("*") if folder.is_dir() else ():
-        if time.time() - place.stat().st_mtime > _KEPT_S and place not in _jobs:
+        job = _jobs.get(place)
+        if (job is None or not job.running) and time.time() - place.stat().st_mtime > _KEPT_S:
+            _jobs.pop(place, None)
             shutil.rmtree(place, ignore_errors=True)
+
+
+def _drop_photos(place: Path) -> None:
+    # Once all is answered, the table is what is wanted of them.
+    shutil.rmtree(place / _PHOTOS, ignore_errors=True)
 
 
 def _unpacked(place: Path, files: Sequence[tuple[str, BinaryIO]]) -> Path:
     """Return the folder of photos, written if it is not there whole."""
-    photos, mark = place / "photos", place / _ROOT
+    photos, mark = place / _PHOTOS, place / _ROOT
     if mark.exists() and photos.is_dir():
         return place / mark.read_text(encoding="utf-8")
     shutil.rmtree(photos, ignore_errors=True)
@@ -140,13 +166,25 @@ def _journal(place: Path) -> Path:
     return place / f"{_TABLE}.journal"
 
 
-_one = threading.Lock()
+_one, _preparing = threading.Lock(), threading.Lock()
 _jobs: dict[Path, BatchJob] = {}
 
 
 def job_of(batch: Batch) -> BatchJob | None:
     """Return the job that was begun for the batch, by whichever visit to the page."""
     return _jobs.get(batch.place)
+
+
+def latest(workbench: Workbench) -> BatchJob | None:
+    """Return the job that was begun last, for a page that was loaded again.
+
+    Where several people use one app it is nobody's: whoever brings its photos again finds it.
+    """
+    if workbench.owner() is None:
+        return None
+    folder = workbench.settings.data_dir / _FOLDER
+    ours = [job for place, job in _jobs.items() if place.parent == folder and place.exists()]
+    return ours[-1] if ours else None
 
 
 class BatchJob:
@@ -163,6 +201,7 @@ class BatchJob:
         self._workbench, self._max_credits = workbench, max_credits
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="batch-job", daemon=True)
+        _jobs.pop(batch.place, None)
         _jobs[batch.place] = self
         self._thread.start()
 
@@ -189,8 +228,7 @@ class BatchJob:
                 self.done = run.run(team, journal, order, tell=self._tell, stop=self._stop)
                 self.written = run.write(self.batch.table, journal, order, self.done)
             if not self.done.counts.left:
-                # The table is what is wanted of them now.
-                shutil.rmtree(self.batch.place / "photos", ignore_errors=True)
+                _drop_photos(self.batch.place)
         except JournalInUse:
             self.error = str(BatchBusy())
         except PlantIDError as error:

@@ -8,16 +8,16 @@ import streamlit as st
 
 from plantid_core.errors import PlantIDError
 from plantid_core.palette import age
+from plantid_core.plants import LOCAL
 from plantid_core.upload.policy import MIB
-from plantid_core.web import batch_job
-from plantid_core.web.batch_job import LIMITS, BatchJob
+from plantid_core.web import batch_found, batch_job
+from plantid_core.web.batch_job import LIMITS, BatchBusy, BatchJob
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-    from plantid_core.batch.order import Estimate
     from plantid_core.web.batch_job import Batch
     from plantid_core.workbench import Workbench
 
@@ -35,25 +35,35 @@ def show(workbench: Workbench) -> None:
         key="batch_files",
         max_upload_size=LIMITS.archive_bytes // MIB,
     )
-    if not files:
+    batch = _brought(workbench, files) if files else None
+    last = None if files else batch_job.latest(workbench)
+    if last is not None:
+        # The page was loaded again: the browser has forgotten the photos, but not what came of them.
+        batch = last.batch
+        st.caption("The last batch:")
+    if batch is None and not files:
         st.info(
             "Here you will see how far the photos are, and in the end a table of all answers. Nobody"
             " is asked before you have seen what it takes.",
             icon=":material/photo_library:",
         )
-        return
-    batch = _brought(workbench, files)
-    if batch is None:
-        return
+    if batch is not None:
+        _shown(workbench, batch)
+
+
+def _shown(workbench: Workbench, batch: Batch) -> None:
     job = batch_job.job_of(batch)
     if job is not None and job.running:
         st.fragment(_progress, run_every=0.5)(job)
         return
     if job is not None:
         _ended(job)
-    if job is None or job.done is None or job.done.counts.left:
+    left = not batch.finished if job is None else job.done is None or bool(job.done.counts.left)
+    if left:
         _offer(workbench, batch, again=job is not None)
-    _download(batch)
+    elif job is None:
+        st.success("These photos were answered before.", icon=":material/check:")
+    batch_found.show(batch)
 
 
 def _brought(workbench: Workbench, files: Sequence[UploadedFile]) -> Batch | None:
@@ -65,6 +75,9 @@ def _brought(workbench: Workbench, files: Sequence[UploadedFile]) -> Batch | Non
         try:
             with st.spinner("Looking at the photos …"):
                 found = batch_job.prepare(workbench, [(file.name, file) for file in files])
+        except BatchBusy as busy:
+            st.warning(str(busy), icon=":material/hourglass_top:")
+            return None
         except PlantIDError as error:
             found = str(error)
         except OSError as error:
@@ -83,7 +96,7 @@ def _offer(workbench: Workbench, batch: Batch, *, again: bool) -> None:
         st.warning("There is no photo among these files. Use JPEG, PNG, WebP or GIF.")
         return
     if not again:
-        st.markdown(_estimated(estimate))
+        st.markdown(_estimated(batch))
     if batch.sandbox:
         st.caption(
             f"{' and '.join(batch.sandbox)}: answered by a sandbox on this machine. Nothing is sent or"
@@ -109,14 +122,18 @@ def _offer(workbench: Workbench, batch: Batch, *, again: bool) -> None:
         st.rerun()
 
 
-def _estimated(estimate: Estimate) -> str:
-    calls = ", ".join(f"{name} {count:,}" for name, count in estimate.calls.items() if count)
+def _estimated(batch: Batch) -> str:
+    estimate = batch.estimate
+    titles = {service.name: service.title for service in batch.services}
+    paid = {name: count for name, count in estimate.calls.items() if count and name not in LOCAL}
+    calls = " and ".join(f"{titles[name]} {count:,}" for name, count in paid.items())
     there = estimate.done + estimate.refused
     before = f" {there:,} of them are done already." if there else ""
+    same = estimate.photos - estimate.distinct
+    twice = f" {same:,} of them are another one's copy." if same else ""
     return (
-        f"**{estimate.photos:,} photos**, {estimate.distinct:,} of them different.{before} At most"
-        f" **{estimate.credits:,} credits** ({calls or 'nobody is asked'}), in about"
-        f" {age(estimate.seconds)}."
+        f"**{estimate.photos:,} photos**.{twice}{before} At most **{estimate.credits:,} credits**"
+        f" ({calls or 'no service is asked'}), in about {age(estimate.seconds)}."
     )
 
 
@@ -130,7 +147,9 @@ def _progress(job: BatchJob) -> None:
         rate = f" · {(at.total - at.done) / at.left_s:.1f} photos/s" if at.left_s else ""
         left = f" · {age(at.left_s)} left" if at.left_s else ""
         st.progress(at.done / at.total, f"{at.done:,} of {at.total:,} photos{rate}{left}")
-        waits = f" Waiting for {', '.join(at.silent)}." if at.silent else ""
+        titles = {service.name: service.title for service in job.batch.services}
+        silent = " and ".join(titles.get(name, name) for name in at.silent)
+        waits = f" Waiting for {silent}." if silent else ""
         st.caption(f"{at.credits:,} credits used.{waits} It goes on when you leave this page.")
     if st.button("Stop", key="batch_stop", icon=":material/stop:"):
         job.stop()
@@ -145,7 +164,7 @@ def _ended(job: BatchJob) -> None:
     if done is None or written is None:
         return
     told = ", ".join(f"{count:,} {state}" for state, count in written.photos.items())
-    sentence = f"{told or 'No photos'}. {done.credits:,} credits in {age(done.elapsed_s)}."
+    sentence = f"{told or 'No photos'}. {done.credits:,} credits. This took {age(done.elapsed_s)}."
     if done.stopped == "credits":
         st.warning(f"Stopped at the bound of credits. {sentence}", icon=":material/savings:")
     elif done.stopped == "interrupted":
@@ -154,20 +173,7 @@ def _ended(job: BatchJob) -> None:
         )
     else:
         st.success(sentence, icon=":material/check:")
+    titles = {service.name: service.title for service in job.batch.services}
     for name, answer in done.silent.items():
         message = answer.error["message"] if answer.error else answer.status
-        st.caption(f"{name} does not answer: {message}")
-
-
-def _download(batch: Batch) -> None:
-    if not batch.table.exists():
-        return
-    mark = "-sandbox" if batch.sandbox else ""
-    st.download_button(
-        "Download the table (CSV)",
-        batch.table.read_bytes(),
-        f"plants{mark}.csv",
-        "text/csv",
-        on_click="ignore",
-        key="batch_table",
-    )
+        st.caption(f"{titles.get(name, name)} does not answer: {message}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import shutil
 import threading
 from contextlib import contextmanager
@@ -120,6 +121,20 @@ def test_a_second_run_costs_nothing(batch: Batch, sandbox: SandboxServer) -> Non
     assert calls(sandbox)["plant_id"] <= 7
 
 
+def test_a_table_is_whole_and_nothing_is_left_beside_it(batch: Batch) -> None:
+    """What a run that was killed while it wrote has left is swept away; the umask is kept."""
+    left = batch.out.with_name(f".{batch.out.name}.part")
+    left.write_text("half a table")
+    before = os.umask(0o027)
+    try:
+        batch.run()
+    finally:
+        os.umask(before)
+
+    assert batch.out.stat().st_mode & 0o777 == 0o640
+    assert {path.name for path in batch.out.parent.glob("*out*")} == {"out.csv", "out.journal"}
+
+
 def test_parquet_has_the_rows_of_the_csv(batch: Batch) -> None:
     """Numbers and truth values are what they are, not text."""
     with batch.opened() as (team, journal, order):
@@ -144,7 +159,8 @@ def test_a_service_without_quota_is_left_alone_and_asked_by_the_next_run(
     sandbox.faults(service="plantnet", quota=0)
     done = batch.run()
 
-    assert set(done.silent) == {"plantnet"}
+    # The service's own word is told, not that it is left alone for it.
+    assert {name: answer.status for name, answer in done.silent.items()} == {"plantnet": "quota"}
     assert calls(sandbox)["plantnet"] <= 4 + 4  # those that were under way when it said so
     assert done.credits == calls(sandbox)["plant_id"] == 6
     told = [row for row in batch.rows() if row["provider"] == "plantnet"]

@@ -43,7 +43,9 @@ def test_every_case_is_measured_and_what_is_counted_holds() -> None:
     counted = {ratio.name: ratio.value for ratio in report.ratios if ratio.bar == 0}
     assert len(counted) == 6
     assert set(counted.values()) == {0}
-    assert report.median("closed", breaker_rivals.OVER_REDIS, "commands, 500 calls") == 1000
+    # Two a call; now and then the client sends one of its own.
+    commands = report.median("closed", breaker_rivals.OVER_REDIS, "commands, 500 calls")
+    assert 1000 <= commands <= 1005
     known = [row for row in report.rows if row.metric == breaker_crowd.KNOWN]
     off = [row for row in report.rows if row.metric == breaker_crowd.REOPENED]
     assert [row.n for row in known] == [2, 2]

@@ -19,7 +19,7 @@ def test_live_and_simulated_figures_stand_side_by_side() -> None:
             assert (f"load 3, {source}", name, "wait p99") in cases
     assert len(report.ratios) == 2 * len(names)
     assert report.median("load 3, simulated", "none", "calls an expiry") > 2
-    assert report.median("load 3, simulated", "lease", "calls an expiry") == 1
+    assert report.median("load 3, simulated", "lease", "calls an expiry") < 1.1
 
 
 def test_a_figure_within_the_live_range_is_off_by_nothing() -> None:

@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from plantid_core.errors import PlantIDError
 from plantid_core.web import batch_job
-from plantid_core.web.batch_job import BatchJob
+from plantid_core.web.batch_job import BatchBusy, BatchJob
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,7 +63,30 @@ def test_a_stopped_batch_is_found_again_by_the_same_photos(
     assert {row["observation"] for row in rows} == {"answered"}
     assert sum(sandbox.calls("plantnet", "POST /v2/identify/all").values()) == PHOTOS
     assert not (again.place / "photos").exists()
-    assert batch_job.prepare(workbench, archive).estimate.credits == 0
+    known = batch_job.prepare(workbench, archive)
+    assert (known.estimate.credits, known.finished) == (0, True)
+    assert not (known.place / "photos").exists()
+
+
+def test_a_running_batch_is_found_again_and_no_other_begins(
+    workbench: Workbench,
+    sandbox: SandboxServer,
+    archive: list[tuple[str, BinaryIO]],
+    flower: bytes,
+) -> None:
+    """A page that is loaded again, or a second one, sees the same job."""
+    for service in ("plant_id", "plantnet"):
+        sandbox.faults(service=service, latency_ms={"p50": 500, "p99": 500})
+    batch = batch_job.prepare(workbench, archive)
+    other = batch_job.prepare(workbench, [("other.jpg", io.BytesIO(flower))])
+    job = BatchJob(workbench, batch, max_credits=None)
+
+    assert batch_job.prepare(workbench, archive) is batch
+    assert batch_job.job_of(batch) is batch_job.latest(workbench) is job
+    with pytest.raises(BatchBusy):
+        BatchJob(workbench, other, max_credits=None)
+    job.stop()
+    finished(job)
 
 
 def test_two_files_of_one_name_are_refused(workbench: Workbench, flower: bytes) -> None:
