@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import orjson
 import typer
 
+from plantid_core.batch import kept
 from plantid_core.cli import REFUSED, USAGE
 from plantid_core.errors import NothingToExport, ObservationNotFound
 from plantid_core.store.history.values import LOCAL_OWNER, Filter
@@ -141,6 +142,10 @@ def delete(
         gone = (
             collection.forget(LOCAL_OWNER, named) if named else collection.forget_all(LOCAL_OWNER)
         )
+    if everything:
+        from plantid_core.settings import load_settings
+
+        kept.forget(load_settings().data_dir)
     _tell(gone, as_json=as_json)
 
 

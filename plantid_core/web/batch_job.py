@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from plantid_core.batch import run
+from plantid_core.batch import kept, run
 from plantid_core.batch.journal import Journal
 from plantid_core.batch.journal_values import JournalInUse
 from plantid_core.batch.order import Order
@@ -39,7 +39,8 @@ LIMITS: Final = Limits(archive_bytes=100 * MIB, files=2_000)
 # Fewer than the services' own bound: whoever identifies a single plant meanwhile finds a place.
 _AT_ONCE: Final = 4
 _KEPT_S: Final = 7 * 86400.0
-_FOLDER, _PHOTOS, _ROOT, _TABLE = "batches", "photos", "root", "table.csv"
+_LET_END_S: Final = 10.0
+_PHOTOS, _ROOT, _TABLE = "photos", "root", "table.csv"
 
 
 class BatchBusy(PlantIDError):
@@ -79,7 +80,7 @@ class Batch:
 
 def prepare(workbench: Workbench, files: Sequence[tuple[str, BinaryIO]]) -> Batch:
     """Return the batch of these photos, or of one ZIP archive; raises `PlantIDError`."""
-    place = workbench.settings.data_dir / _FOLDER / _digest(files)
+    place = kept.folder(workbench.settings.data_dir) / _digest(files)
     # Two visits may bring the same photos at the same moment.
     with _preparing:
         job = _jobs.get(place)
@@ -148,8 +149,8 @@ def _unpacked(place: Path, files: Sequence[tuple[str, BinaryIO]]) -> Path:
             if target.exists():
                 raise PlantIDError(f"Two of the files are called {target.name}. Rename one.")
             file.seek(0)
-            with target.open("wb") as kept:
-                shutil.copyfileobj(file, kept)
+            with target.open("wb") as written:
+                shutil.copyfileobj(file, written)
     for path in root.rglob("*"):
         # The journal knows a file by its size and time: brought again, it is the same one.
         os.utime(path, (0, 0))
@@ -182,9 +183,19 @@ def latest(workbench: Workbench) -> BatchJob | None:
     """
     if workbench.owner() is None:
         return None
-    folder = workbench.settings.data_dir / _FOLDER
+    folder = kept.folder(workbench.settings.data_dir)
     ours = [job for place, job in _jobs.items() if place.parent == folder and place.exists()]
     return ours[-1] if ours else None
+
+
+def forget_all(workbench: Workbench) -> int:
+    """Stop what runs, remove every batch with its photos, and return how many there were."""
+    for job in _jobs.values():
+        job.stop()
+    for job in list(_jobs.values()):
+        job.join(_LET_END_S)
+    _jobs.clear()
+    return kept.forget(workbench.settings.data_dir)
 
 
 class BatchJob:
@@ -209,6 +220,10 @@ class BatchJob:
     def running(self) -> bool:
         """Tell whether it goes on."""
         return self._thread.is_alive()
+
+    def join(self, within_s: float) -> None:
+        """Wait for its end, for so long at most."""
+        self._thread.join(within_s)
 
     def stop(self) -> None:
         """Begin no more photos; those under way end, and what was answered is kept."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import streamlit as st
 
 from plantid_core.errors import PlantIDError
-from plantid_core.web import history_photos, history_said
+from plantid_core.web import application, batch_job, history_photos, history_said
 from plantid_core.web.naming import plain
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ def everything(desk: Desk, total: int) -> None:
     """Ask for a typed confirmation, and delete all that is the owner's."""
     st.markdown(
         f"**All {so_many(total, 'observation')}** that you keep, whatever the filters show, every photo,"
-        " every determination and the cached answers will be deleted. Nothing brings them back: take"
-        " *Export all that is mine* first, if in doubt."
+        " every determination, every batch and the cached answers will be deleted. Nothing brings them"
+        " back: take *Export all that is mine* first, if in doubt."
     )
     with st.form("delete_all", border=False):
         typed = st.text_input(f"Type “{TYPED}” to confirm", key="delete_all_typed")
@@ -61,6 +61,7 @@ def everything(desk: Desk, total: int) -> None:
     except PlantIDError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return
+    batch_job.forget_all(application.workbench())
     history_photos.forget_all()
     _told(gone)
 

@@ -68,6 +68,20 @@ def test_a_stopped_batch_is_found_again_by_the_same_photos(
     assert not (known.place / "photos").exists()
 
 
+def test_whoever_deletes_all_leaves_no_batch(
+    workbench: Workbench, archive: list[tuple[str, BinaryIO]]
+) -> None:
+    """The photos as they were brought, with whatever their files tell, go with everything else."""
+    batch = batch_job.prepare(workbench, archive)
+    job = BatchJob(workbench, batch, max_credits=None)
+
+    assert batch_job.forget_all(workbench) == 1
+
+    assert not job.running
+    assert not batch.place.exists()
+    assert batch_job.latest(workbench) is None
+
+
 def test_a_running_batch_is_found_again_and_no_other_begins(
     workbench: Workbench,
     sandbox: SandboxServer,
