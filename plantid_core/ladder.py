@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
-from plantid_core.palette import TITLES, age
+from plantid_core.palette import age, in_text, listed
 from plantid_core.plants import LOCAL, Consensus
 
 if TYPE_CHECKING:
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
     from plantid_core.plants import Answer, Outcome, Rung
 
-_HEARD = {"ok", "no_match", "not_a_plant"}
-_HERE = {"offline": "the offline model", "herbarium": "the local herbarium"}
+# With one of these a provider has answered, be it without a name.
+HEARD = frozenset({"ok", "no_match", "not_a_plant"})
 
 
 def rung(answers: Sequence[Answer]) -> Rung:
     """Return the lowest step of the ladder that these answers had to stand on."""
-    heard = [answer for answer in answers if answer.status in _HEARD]
+    heard = [answer for answer in answers if answer.status in HEARD]
     services = [answer for answer in answers if answer.provider not in LOCAL]
     answered = [answer for answer in heard if answer.provider not in LOCAL]
     if not heard:
@@ -49,30 +49,24 @@ def nobody(retry_after_s: float) -> Consensus:
 def stand_in(outcome: Outcome) -> str:
     """Return the sentence that says who answered for whom; empty where nothing is to be said."""
     services = [answer for answer in outcome.answers if answer.provider not in LOCAL]
-    silent = [_title(answer) for answer in services if answer.status not in _HEARD]
+    silent = [in_text(answer.provider) for answer in services if answer.status not in HEARD]
     stale = [answer for answer in services if answer.source == "stale"]
     oldest = age(max((answer.age_s for answer in stale), default=0))
-    earlier = _list([_title(answer) for answer in stale])
+    earlier = listed([in_text(answer.provider) for answer in stale])
     if outcome.rung == "stale":
         return f"{earlier} did not answer: an earlier answer stands in (stale, {oldest} old)."
     if outcome.rung == "offline" and silent:
-        here = _list([_title(answer) for answer in outcome.answers if answer.status in _HEARD])
-        return f"{_list(silent)} did not answer: only {here} did."
+        here = listed(
+            [in_text(answer.provider) for answer in outcome.answers if answer.status in HEARD]
+        )
+        return f"{listed(silent)} did not answer: only {here} did."
     if outcome.rung == "other":
-        heard = [_title(answer) for answer in outcome.answers if answer.status in _HEARD]
+        heard = [in_text(answer.provider) for answer in outcome.answers if answer.status in HEARD]
         verb = "stands in" if len(heard) == 1 else "stand in"
-        told = f"{_list(silent)} did not answer: {_list(heard)} {verb}."
+        told = f"{listed(silent)} did not answer: {listed(heard)} {verb}."
         return (
             f"{told} What {earlier} said is an earlier answer (stale, {oldest} old)."
             if stale
             else told
         )
     return ""
-
-
-def _title(answer: Answer) -> str:
-    return _HERE.get(answer.provider) or TITLES.get(answer.provider, answer.provider)
-
-
-def _list(names: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))

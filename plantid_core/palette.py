@@ -1,6 +1,14 @@
-"""One colour a provider, on every page and chart: Okabe and Ito's, told apart by every eye."""
+"""How things are shown and called wherever they are: a colour and a name for each, figures in words.
+
+The providers' colours are Okabe and Ito's, told apart by every eye.
+"""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 COLOURS = {
     "plant_id": "#0072B2",
@@ -17,6 +25,7 @@ TITLES = {
     "consensus": "Consensus",
 }
 NEUTRAL = "#8a938d"
+_COMMON = {"offline": "the offline model", "herbarium": "the local herbarium"}
 # Each is 3 : 1 and more against the light and the dark page; a line's dashes and a point's shape say
 # the same again, for eleven are more than any eye tells apart by colour alone.
 STRATEGY_COLOURS = {
@@ -32,6 +41,26 @@ STRATEGY_COLOURS = {
     "seed-coalesce": "#D800B6",
     "seed-combined": "#6D72F2",
 }
+
+
+def in_text(provider: str) -> str:
+    """Return a provider's name as it stands within a sentence."""
+    return _COMMON.get(provider) or TITLES.get(provider, provider)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names as a sentence lists them: "a, b and c"; empty for none."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
+def begun(sentence: str) -> str:
+    """Return the sentence with a capital letter, the rest as it is."""
+    return sentence[:1].upper() + sentence[1:]
+
+
+def so_many(count: int, what: str = "photo") -> str:
+    """Return a number of things: "1 photo", "2,000 photos"."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def strategy_title(name: str) -> str:

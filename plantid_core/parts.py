@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from plantid_core.errors import StoreUnavailable
+from plantid_core.errors import PlantIDError, StoreUnavailable
 from plantid_core.plants import LOCAL, Occasional
 from plantid_core.resilience.policy import Policy
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import redis
 
@@ -136,6 +136,16 @@ def offered(providers: Mapping[str, Provider]) -> dict[str, Provider]:
         for name, provider in providers.items()
         if not isinstance(provider, Occasional) or provider.offered
     }
+
+
+def require_known(names: Iterable[str], known: Sequence[str]) -> None:
+    """Raise `PlantIDError` for the first name that is none of the known providers'."""
+    for name in names:
+        if name not in known:
+            told = f"There is no provider called {name!r}. Known: {', '.join(known)}."
+            if name == "herbarium":
+                told += " It is there once it is built: plantid herbarium build DIR."
+            raise PlantIDError(told)
 
 
 def make_quota(settings: Settings, providers: Sequence[Provider], address: Address | None) -> Quota:

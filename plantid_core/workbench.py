@@ -352,13 +352,7 @@ class Workbench:
         offered = self._offered()
         if names is None:
             return list(offered.values())
-        unknown = [name for name in names if name not in offered]
-        if unknown:
-            known = ", ".join(offered)
-            told = f"There is no provider called {unknown[0]!r}. Known: {known}."
-            if unknown[0] == "herbarium":
-                told += " It is there once it is built: plantid herbarium build DIR."
-            raise PlantIDError(told)
+        parts.require_known(names, tuple(offered))
         return [offered[name] for name in dict.fromkeys(names)]
 
     def _offered(self) -> dict[str, Provider]:

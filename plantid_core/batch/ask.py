@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from plantid_core.errors import PlantIDError
+from plantid_core.parts import require_known
 
 if TYPE_CHECKING:
     import threading
@@ -86,8 +87,4 @@ def answers_of(
 
 def require_providers(workbench: Workbench, names: Sequence[str] | None) -> None:
     """Raise `PlantIDError` for the first name that no provider of the workbench has."""
-    known = [provider.name for provider in workbench.providers()]
-    for name in names or ():
-        if name not in known:
-            told = ", ".join(known)
-            raise PlantIDError(f"There is no provider called {name!r}. Known: {told}.")
+    require_known(names or (), [provider.name for provider in workbench.providers()])

@@ -16,7 +16,8 @@ from plantid_core.upload.rejection import reject
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_SHOWN_BEFORE = ("=", "+", "-", "@", "'")
+# The apostrophe is what a reader of the table takes off again (see `export.observations`).
+_FORMULA = ("=", "+", "-", "@", "'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,4 +96,4 @@ def shown(path: bytes) -> str:
     which leaves it the same path.
     """
     text = path.decode("utf-8", "backslashreplace")
-    return f"./{text}" if text.startswith(_SHOWN_BEFORE) else text
+    return f"./{text}" if text.startswith(_FORMULA) else text

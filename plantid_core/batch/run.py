@@ -16,7 +16,8 @@ from plantid_core.batch.journal_values import Choice
 from plantid_core.batch.order import Done, Estimate, Progress
 from plantid_core.batch.standing import Standings
 from plantid_core.batch.told import Job, final
-from plantid_core.errors import PlantIDError, UploadRejected
+from plantid_core.errors import UploadRejected
+from plantid_core.parts import require_known
 from plantid_core.upload.chain import precheck
 from plantid_core.upload.policy import Policy
 
@@ -42,10 +43,7 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
 def chosen(services: Sequence[Service], names: Sequence[str] | None) -> tuple[str, ...]:
     """Return the providers in the order of the columns; raises `PlantIDError` for an unknown one."""
     known = tuple(service.name for service in services)
-    for name in names or ():
-        if name not in known:
-            told = ", ".join(known)
-            raise PlantIDError(f"There is no provider called {name!r}. Known: {told}.")
+    require_known(names or (), known)
     return tuple(name for name in known if not names or name in names)
 
 

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from plantid_core.settings import Settings
     from plantid_core.workbench import Workbench
 
-MOST_AT_ONCE = 32
 # Photos that are made ready while others wait for a service: decoding is no reason to ask nobody.
 _AHEAD = 4
 _BATCH_USER = "batch"

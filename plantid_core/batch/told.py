@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import orjson
 
+from plantid_core.ladder import HEARD
 from plantid_core.plants import LOCAL, Answer, Consensus, ConsensusEntry, Suggestion, Taxon
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 _UNASKED = frozenset(
     {"connect", "connect_timeout", "breaker_open", "bulkhead_full", "request", "model"}
 )
-_HEARD = frozenset({"ok", "no_match", "not_a_plant"})
 KEY_REFUSED = "key"
 
 
@@ -72,7 +72,7 @@ class Told:
 
 def heard(answer: Answer) -> bool:
     """Tell whether a provider said anything of the plant."""
-    return answer.status in _HEARD
+    return answer.status in HEARD
 
 
 def final(answer: Answer) -> bool:

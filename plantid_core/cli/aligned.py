@@ -59,7 +59,8 @@ def _cell(cell: Cell | None, title: str) -> str:
 
 def _why_silent(answer: Answer) -> str:
     said = answer.error["message"] if answer.error else _SILENT.get(answer.status, answer.status)
-    return f"{_title(answer)}: {said}"
+    mark = " · SANDBOX" if answer.sandbox else ""
+    return f"{_title(answer)}{mark}: {said}"
 
 
 def _title(answer: Answer) -> str:

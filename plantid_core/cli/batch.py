@@ -15,7 +15,7 @@ import typer
 
 from plantid_core.cli import REFUSED, UNANSWERED
 from plantid_core.errors import InputUnreadable
-from plantid_core.palette import age
+from plantid_core.palette import age, so_many
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -171,7 +171,7 @@ def _said(progress: Progress, before: int) -> str:
     rate = (progress.done - before) / progress.elapsed_s if progress.elapsed_s > 0 else 0.0
     left = "" if progress.left_s is None else f" · {age(progress.left_s)} left"
     silent = f" · waiting for {', '.join(progress.silent)}" if progress.silent else ""
-    return f"{rate:.1f} photos/s{left} · {progress.credits:,} credits{silent}"
+    return f"{rate:.1f} photos/s{left} · {so_many(progress.credits, 'credit')}{silent}"
 
 
 def _tell_estimate(
@@ -186,13 +186,13 @@ def _tell_estimate(
 
 
 def _estimated(estimate: Estimate, order: Order) -> str:
-    left_out = f", {estimate.left_out:,} other files left out" if estimate.left_out else ""
+    left_out = f", {so_many(estimate.left_out, 'other file')} left out" if estimate.left_out else ""
     calls = ", ".join(f"{name} {calls:,}" for name, calls in estimate.calls.items())
     bound = "" if order.max_credits is None else f" of at most {order.max_credits:,} in all runs"
     return (
-        f"{estimate.photos:,} photos ({estimate.distinct:,} different{left_out});"
+        f"{so_many(estimate.photos)} ({estimate.distinct:,} different{left_out});"
         f" {estimate.done:,} answered and {estimate.refused:,} refused already.\n"
-        f"To ask, at most: {calls or 'nobody'}: {estimate.credits:,} credits{bound}"
+        f"To ask, at most: {calls or 'nobody'}: {so_many(estimate.credits, 'credit')}{bound}"
         f" ({estimate.spent:,} spent so far), about {age(estimate.seconds)}."
     )
 
@@ -243,8 +243,8 @@ def _show(output: Path, done: Done, written: Written | None) -> None:
     )
     told = ", ".join(f"{count:,} {state}" for state, count in written.photos.items())
     typer.echo(
-        f"{output}: {told or 'no photos'}; {written.rows:,} rows.{sandbox}"
-        f" {done.credits:,} credits."
+        f"{output}: {told or 'no photos'}; {so_many(written.rows, 'row')}.{sandbox}"
+        f" {so_many(done.credits, 'credit')}."
     )
     if done.stopped == "credits":
         typer.echo(

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from plantid_core.compare.evaluate.sentence import titled
 from plantid_core.compare.evaluate.wording import TITLES, told
-from plantid_core.palette import COLOURS, NEUTRAL
+from plantid_core.palette import COLOURS, NEUTRAL, so_many
 
 if TYPE_CHECKING:
     from plantid_core.evaluation import Evaluation
@@ -35,8 +35,7 @@ def show(found: Evaluation) -> None:
 
 def _table(found: Evaluation) -> Table:
     measured = found.measured
-    photos = "1 photo" if measured.n == 1 else f"{measured.n:,} photos"
-    caption = f"{photos} · 95 % intervals from {measured.resamples:,} resamples"
+    caption = f"{so_many(measured.n)} · 95 % intervals from {measured.resamples:,} resamples"
     table = Table(caption=caption, caption_justify="left")
     table.add_column("")
     for name in measured.providers:

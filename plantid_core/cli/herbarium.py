@@ -11,6 +11,7 @@ import typer
 
 from plantid_core.cli import REFUSED
 from plantid_core.errors import HerbariumUnusable
+from plantid_core.palette import so_many
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -179,14 +180,10 @@ def _show_built(built: Built) -> None:
         typer.echo(f"left out  and {more:,} more; --json lists all")
     rate = (built.embedded + built.reused) / built.elapsed_s
     typer.echo(
-        f"{_photos(built.embedded)} looked at, {built.reused:,} known from before,"
+        f"{so_many(built.embedded)} looked at, {built.reused:,} known from before,"
         f" {len(built.refused):,} left out, in {built.elapsed_s:.1f} s ({rate:,.0f} photos/s)."
     )
     _show(built.herbarium)
-
-
-def _photos(count: int) -> str:
-    return "1 photo" if count == 1 else f"{count:,} photos"
 
 
 def _show(herbarium: Herbarium) -> None:

@@ -13,6 +13,7 @@ import typer
 from plantid_core.batch import kept
 from plantid_core.cli import REFUSED, USAGE
 from plantid_core.errors import NothingToExport, ObservationNotFound
+from plantid_core.palette import so_many
 from plantid_core.store.history.values import LOCAL_OWNER, Filter
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def export(  # noqa: PLR0913 - one argument a flag
     if as_json:
         typer.echo(orjson.dumps({"out": str(path), **_counts(done)}))
         return
-    typer.echo(f"{path}: {_so_many(done.observations)}, {done.rows:,} rows.")
+    typer.echo(f"{path}: {so_many(done.observations, 'observation')}, {so_many(done.rows, 'row')}.")
     for reason, count in done.left_out.most_common():
         typer.echo(f"  left out: {count:,}, since {reason}")
     if done.generalised:
@@ -118,7 +119,9 @@ def mine(*, out: Out, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(orjson.dumps({"out": str(out), **_counts(done)}))
     else:
-        typer.echo(f"{out}: {_so_many(done.observations)}, with exact places and photos.")
+        typer.echo(
+            f"{out}: {so_many(done.observations, 'observation')}, with exact places and photos."
+        )
 
 
 @app.command()
@@ -136,7 +139,7 @@ def delete(
     with _collection(cached=True) as collection:
         if named:
             _require_kept(collection, named)
-        what = _so_many(len(named)) if named else "everything that is kept of you"
+        what = so_many(len(named), "observation") if named else "everything that is kept of you"
         if not yes:
             _confirm(f"Delete {what}, with photos? Nothing brings it back.")
         gone = (
@@ -180,11 +183,11 @@ def _tell(gone: Deleted, *, as_json: bool) -> None:
         }
         typer.echo(orjson.dumps(told))
         return
-    typer.echo(f"Deleted: {_so_many(gone.observations)}, {_so_many(gone.photos, 'photo')}.")
+    typer.echo(f"Deleted: {so_many(gone.observations, 'observation')}, {so_many(gone.photos)}.")
     if gone.still_cached:
         typer.echo(
-            f"{gone.still_cached:,} answers may be cached still, for Redis could not be reached;"
-            " they expire by themselves."
+            f"{so_many(gone.still_cached, 'answer')} may be cached still, for Redis could not be reached;"
+            " what is cached expires by itself."
         )
 
 
@@ -216,10 +219,6 @@ def _collection(*, cached: bool = False) -> Iterator[Collection]:
 def _close(owned: list[Closable]) -> None:
     for part in reversed(owned):
         part.close()
-
-
-def _so_many(count: int, what: str = "observation") -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _counts(done: Exported) -> dict[str, object]:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from plantid_core.ladder import stand_in
+from plantid_core.ladder import HEARD, stand_in
 from plantid_core.palette import COLOURS, TITLES, percent
 
 if TYPE_CHECKING:
@@ -36,16 +36,18 @@ def show(outcome: Outcome) -> None:
 
 
 def verdict(console: Console, outcome: Outcome) -> None:
-    """Print the joint verdict, and who stands in for whom."""
+    """Print the joint verdict, marked where the sandbox had a part in it, and who stands in for whom."""
     joint = outcome.consensus
+    behind = [answer for answer in outcome.answers if answer.status in HEARD]
+    mark = " · SANDBOX" if any(answer.sandbox for answer in behind) else ""
     if joint.abstained:
-        console.print(f"[bold]{escape(joint.abstained)}[/bold]")
+        console.print(f"[bold]{escape(joint.abstained)}[/bold]{mark}")
     else:
         first = joint.suggestions[0]
         of = sum(answer.status == "ok" for answer in outcome.answers)
         console.print(
             f"Most likely [bold italic]{escape(first.scientific_name)}[/bold italic]"
-            f" · named by {len(first.providers)} of {of}"
+            f" · named by {len(first.providers)} of {of}{mark}"
         )
     if sentence := stand_in(outcome):
         console.print(f"[dim]{escape(sentence)}[/dim]")

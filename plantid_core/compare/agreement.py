@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from plantid_core.compare.ballots import ballots, title_taxon
 from plantid_core.compare.names.values import LEVELS
 from plantid_core.compare.overlap import PERSISTENCE, overlap_at, rank_biased_overlap
-from plantid_core.compare.titles import in_text
+from plantid_core.palette import in_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

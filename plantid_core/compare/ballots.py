@@ -60,7 +60,7 @@ def _ballot(answer: Answer, names: Reconciler) -> Ballot:
             key = key_of(taxon)
             if key not in votes:
                 given = suggestion.taxon.scientific_name
-                votes[key] = Vote(taxon, rank, _unit(suggestion.score), given)
+                votes[key] = Vote(taxon, rank, unit(suggestion.score), given)
     return Ballot(answer.provider, answer.sandbox, votes)
 
 
@@ -79,6 +79,7 @@ def title_taxon(named: Sequence[Reconciled]) -> Reconciled:
     return replace(best, scientific_name=name, rank="species")
 
 
-def _unit(score: float) -> float:
+def unit(score: float) -> float:
+    """Return a score within 0…1; 0 for NaN."""
     # What is no number is no support; `max` alone would let it pass.
     return min(1.0, score) if score > 0 else 0.0

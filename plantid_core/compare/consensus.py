@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 from plantid_core.compare.ballots import ballots, title_taxon
 from plantid_core.compare.fusion import contains, fuse, shares_of
-from plantid_core.compare.titles import begun, in_text, listed
+from plantid_core.palette import begun, in_text, listed
 from plantid_core.plants import Consensus, ConsensusEntry
 
 if TYPE_CHECKING:
@@ -210,7 +210,8 @@ def _no_plant(blind: Sequence[str], cast: Sequence[Ballot]) -> str:
     see = "sees" if len(blind) == 1 else "see"
     name = "names" if len(cast) == 1 else "name"
     naming = sorted(ballot.provider for ballot in cast)
-    return begun(f"{listed(blind)} {see} no plant in this picture; {listed(naming)} {name} one.")
+    those, others = (listed([in_text(one) for one in group]) for group in (blind, naming))
+    return begun(f"{those} {see} no plant in this picture; {others} {name} one.")
 
 
 def _no_names(answers: Sequence[Answer]) -> str:

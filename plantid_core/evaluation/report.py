@@ -40,6 +40,7 @@ def report(evaluation: Evaluation, workbench: Workbench) -> str:
             evaluation.seed,
             {file: jpeg for file, jpeg in small.items() if jpeg is not None},
             examples,
+            evaluation.agreement,
         )
     )
 

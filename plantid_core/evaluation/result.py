@@ -14,6 +14,7 @@ from plantid_core.compare.evaluate.sentence import finding
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from plantid_core.compare.agreement import PairOver
     from plantid_core.compare.evaluate.confusion import Confusion
     from plantid_core.compare.evaluate.curves import Bin, Risk
     from plantid_core.compare.evaluate.judgement import Judgement
@@ -46,6 +47,7 @@ class Evaluation:
     """All that was heard, judged and measured; ``sandbox`` names those that an emulator answered for.
 
     ``stopped`` tells that it was broken off: it is then of the photos that had been answered.
+    ``agreement`` is of each two providers over all photos, whatever the labels say.
     """
 
     heard: tuple[Heard, ...]
@@ -56,6 +58,7 @@ class Evaluation:
     notes: tuple[str, ...]
     seed: int
     stopped: bool = False
+    agreement: tuple[PairOver, ...] = ()
 
     @property
     def answered(self) -> bool:
@@ -91,6 +94,7 @@ class Evaluation:
                 for name, figures in self.measured.providers.items()
             },
             "pairs": [pair.to_dict() for pair in self.measured.pairs],
+            "agreement": [pair.to_dict() for pair in self.agreement],
             "finding": self.finding,
             "sandbox": list(self.sandbox),
             "refused": [asdict(one) for one in self.refused],

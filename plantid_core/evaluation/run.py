@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from plantid_core.batch.ask import answers_of, require_providers
+from plantid_core.compare.agreement import agreement_over
 from plantid_core.compare.consensus import consensus
 from plantid_core.compare.evaluate.judgement import judge, judge_joint
 from plantid_core.compare.evaluate.measure import RESAMPLES, measure
 from plantid_core.errors import PlantIDError, SandboxNotBotany, UploadRejected
 from plantid_core.evaluation.result import Evaluation, Heard, Refused
-from plantid_core.palette import TITLES
+from plantid_core.palette import TITLES, listed, so_many
 from plantid_core.upload import Policy, Upload
 from plantid_core.upload.chain import require_size
 
@@ -97,6 +98,7 @@ def evaluate(  # noqa: PLR0913 - all but the first two by keyword
         tuple(_notes(heard, judgements, measured, left_out, seen)),
         seed,
         stopped=len(heard) + len(refused) < len(labelled),
+        agreement=agreement_over((one.answers for one in heard), workbench.names),
     )
 
 
@@ -130,7 +132,7 @@ def _chosen(
     chosen = [one.name for one in there if include_sandbox or not one.sandbox]
     left_out = [one.name for one in there if one.name not in chosen]
     if not chosen:
-        told = " and ".join(TITLES.get(name, name) for name in left_out) or "Nobody"
+        told = listed([TITLES.get(name, name) for name in left_out]) or "Nobody"
         raise SandboxNotBotany(
             tuple(left_out),
             f"{told} would be answered by the sandbox, and its answers are no botany. Set the"
@@ -200,11 +202,11 @@ def _notes(
 ) -> Iterator[str]:
     """Yield what a reader of the figures has to know."""
     if left_out:
-        told = " and ".join(TITLES.get(name, name) for name in left_out)
+        told = listed([TITLES.get(name, name) for name in left_out])
         yield f"{told}: not asked, for the sandbox would have answered."
     if seen:
         yield (
-            f"{_photos(seen)} of these went into the local herbarium: its answers there are left out."
+            f"{so_many(seen)} of these went into the local herbarium: its answers there are left out."
         )
     if any(one.provider == HERBARIUM for one in judgements):
         yield (
@@ -214,13 +216,13 @@ def _notes(
     silent = Counter((one.provider, one.status) for one in judgements if not one.answered)
     for (provider, status), count in sorted(silent.items()):
         title = TITLES.get(provider, provider)
-        yield f"{title} did not answer {_photos(count)} ({status}): not counted as wrong."
+        yield f"{title} did not answer {so_many(count)} ({status}): not counted as wrong."
     if vague := sum(one.photo.level in {"genus", "family"} for one in heard):
-        yield f"{_photos(vague)} with a genus or family for a label: counted at that level and above."
+        yield f"{so_many(vague)} with a genus or family for a label: counted at that level and above."
     if twice := len(heard) - len({one.sha256 for one in heard}):
-        yield f"{_photos(twice)} of these show the same picture as another, which so counts again."
+        yield f"{so_many(twice)} of these show the same picture as another, which so counts again."
     if 0 < len(heard) < _FEW:
-        yield f"{_photos(len(heard))} to go by: intervals from fewer than {_FEW} are too narrow."
+        yield f"{so_many(len(heard))} to go by: intervals from fewer than {_FEW} are too narrow."
     if any(figure.value in {0, 1} and figure.low == figure.high for figure in _shares(measured)):
         yield "Where all photos fared alike, resampling them shows no spread: 100 % is no certainty."
 
@@ -228,10 +230,6 @@ def _notes(
 def _shares(measured: Measured) -> Iterator[Figure]:
     for figures in measured.providers.values():
         yield from (figures[metric] for metric in _RIGHT)
-
-
-def _photos(count: int) -> str:
-    return "1 photo" if count == 1 else f"{count:,} photos"
 
 
 def _code(refusal: PlantIDError) -> str:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from plantid_core.compare.evaluate.judgement import CONSENSUS
-from plantid_core.export.tidy import rows
+from plantid_core.export.tidy import WHOLE, rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -40,8 +40,6 @@ def answers(evaluation: Evaluation) -> pd.DataFrame:
     abstains, ``error`` has the reason.
     """
     import pandas as pd
-
-    from plantid_core.export.tidy import WHOLE
 
     judged: defaultdict[str, dict[str, Judgement]] = defaultdict(dict)
     for judgement in evaluation.judgements:

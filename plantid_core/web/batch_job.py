@@ -1,7 +1,8 @@
 """Many photos that a page was given: kept until they are answered, asked beside the page.
 
-What came of them lies in the data directory under a digest of what was brought: the same photos, brought
-again, find their answers, also after the app was restarted. The photos themselves go once all is done.
+What came of them lies in the data directory under a digest of what was brought and of who is asked: the
+same photos, brought again, find their answers, also after the app was restarted. The photos themselves
+go once all is done.
 """
 
 from __future__ import annotations
@@ -80,7 +81,8 @@ class Batch:
 
 def prepare(workbench: Workbench, files: Sequence[tuple[str, BinaryIO]]) -> Batch:
     """Return the batch of these photos, or of one ZIP archive; raises `PlantIDError`."""
-    place = kept.folder(workbench.settings.data_dir) / _digest(files)
+    services = services_of(workbench)
+    place = kept.folder(workbench.settings.data_dir) / _digest(files, services)
     # Two visits may bring the same photos at the same moment.
     with _preparing:
         job = _jobs.get(place)
@@ -89,7 +91,6 @@ def prepare(workbench: Workbench, files: Sequence[tuple[str, BinaryIO]]) -> Batc
         _forget_old(place.parent)
         place.mkdir(parents=True, exist_ok=True, mode=0o700)
         root = _unpacked(place, files)
-        services = services_of(workbench)
         order = _order(workbench, root, None)
         try:
             with Journal(_journal(place), run.choice(order, services)) as journal:
@@ -103,8 +104,10 @@ def prepare(workbench: Workbench, files: Sequence[tuple[str, BinaryIO]]) -> Batc
         return batch
 
 
-def _digest(files: Sequence[tuple[str, BinaryIO]]) -> str:
-    whole = hashlib.sha256()
+def _digest(files: Sequence[tuple[str, BinaryIO]], services: Sequence[Service]) -> str:
+    # A journal is continued only with the services that it was begun with.
+    asked = sorted((service.name, service.sandbox) for service in services)
+    whole = hashlib.sha256(f"{asked}\n".encode())
     for name, file in sorted(files, key=lambda pair: pair[0]):
         file.seek(0)
         digest = hashlib.sha256(file.read()).hexdigest()
@@ -133,29 +136,38 @@ def _unpacked(place: Path, files: Sequence[tuple[str, BinaryIO]]) -> Path:
         return place / mark.read_text(encoding="utf-8")
     shutil.rmtree(photos, ignore_errors=True)
     photos.mkdir(mode=0o700)
-    root = photos
+    try:
+        root = _written(photos, files)
+    except BaseException:
+        # Half of them are of no use, and take room.
+        shutil.rmtree(photos, ignore_errors=True)
+        raise
+    for path in root.rglob("*"):
+        # The journal knows a file by its size and time: brought again, it is the same one.
+        os.utime(path, (0, 0))
+    mark.write_text(str(root.relative_to(place)), encoding="utf-8")
+    return root
+
+
+def _written(photos: Path, files: Sequence[tuple[str, BinaryIO]]) -> Path:
+    """Write the photos into an empty folder, and return the one to begin at; raises `PlantIDError`."""
     archives = [name for name, _ in files if name.lower().endswith(".zip")]
     if archives and len(files) > 1:
         raise PlantIDError("Give one ZIP alone, or single photos.")
     if archives:
         name, file = files[0]
         file.seek(0)
-        root = unpack(file, name, photos, LIMITS).root
-    else:
-        if len(files) > LIMITS.files:
-            raise PlantIDError(f"{len(files):,} photos were given; up to {LIMITS.files:,} can be.")
-        for name, file in files:
-            target = photos / (Path(name).name or "photo")
-            if target.exists():
-                raise PlantIDError(f"Two of the files are called {target.name}. Rename one.")
-            file.seek(0)
-            with target.open("wb") as written:
-                shutil.copyfileobj(file, written)
-    for path in root.rglob("*"):
-        # The journal knows a file by its size and time: brought again, it is the same one.
-        os.utime(path, (0, 0))
-    mark.write_text(str(root.relative_to(place)), encoding="utf-8")
-    return root
+        return unpack(file, name, photos, LIMITS).root
+    if len(files) > LIMITS.files:
+        raise PlantIDError(f"{len(files):,} photos were given; up to {LIMITS.files:,} can be.")
+    for name, file in files:
+        target = photos / (Path(name).name or "photo")
+        if target.exists():
+            raise PlantIDError(f"Two of the files are called {target.name}. Rename one.")
+        file.seek(0)
+        with target.open("wb") as written:
+            shutil.copyfileobj(file, written)
+    return photos
 
 
 def _order(workbench: Workbench, root: Path, max_credits: int | None) -> Order:
@@ -184,15 +196,16 @@ def latest(workbench: Workbench) -> BatchJob | None:
     if workbench.owner() is None:
         return None
     folder = kept.folder(workbench.settings.data_dir)
-    ours = [job for place, job in _jobs.items() if place.parent == folder and place.exists()]
+    ours = [job for place, job in list(_jobs.items()) if place.parent == folder and place.exists()]
     return ours[-1] if ours else None
 
 
 def forget_all(workbench: Workbench) -> int:
     """Stop what runs, remove every batch with its photos, and return how many there were."""
-    for job in _jobs.values():
+    jobs = list(_jobs.values())
+    for job in jobs:
         job.stop()
-    for job in list(_jobs.values()):
+    for job in jobs:
         job.join(_LET_END_S)
     _jobs.clear()
     return kept.forget(workbench.settings.data_dir)

@@ -9,9 +9,9 @@ import streamlit as st
 from plantid_core.errors import PlantIDError
 from plantid_core.palette import age
 from plantid_core.plants import LOCAL
-from plantid_core.upload.policy import MIB
-from plantid_core.web import batch_found, batch_job
+from plantid_core.web import batch_found, batch_job, labelled
 from plantid_core.web.batch_job import LIMITS, BatchBusy, BatchJob
+from plantid_core.web.naming import plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,13 +27,14 @@ _TYPES: Final = ["zip", "jpg", "jpeg", "png", "webp", "gif"]
 
 def show(workbench: Workbench) -> None:
     """Draw whichever state the batch is in: none, ready, being asked, or done."""
+    most = labelled.most_mb(LIMITS)
     files = st.file_uploader(
-        f"Photos, or one ZIP of them: up to {LIMITS.files:,} in {LIMITS.archive_bytes // MIB} MB,"
-        " one plant a photo",
+        f"Photos, or one ZIP of them: up to {LIMITS.files:,}, at most {most} MB a file, one plant a"
+        " photo",
         type=_TYPES,
         accept_multiple_files=True,
         key="batch_files",
-        max_upload_size=LIMITS.archive_bytes // MIB,
+        max_upload_size=most,
     )
     batch = _brought(workbench, files) if files else None
     last = None if files else batch_job.latest(workbench)
@@ -85,7 +86,7 @@ def _brought(workbench: Workbench, files: Sequence[UploadedFile]) -> Batch | Non
         kept = (which, found)
         st.session_state[_BROUGHT] = kept
     if isinstance(kept[1], str):
-        st.error(kept[1], icon=":material/error:")
+        st.error(plain(kept[1]), icon=":material/error:")
         return None
     return kept[1]
 
@@ -158,7 +159,7 @@ def _progress(job: BatchJob) -> None:
 
 def _ended(job: BatchJob) -> None:
     if job.error:
-        st.error(job.error, icon=":material/error:")
+        st.error(plain(job.error), icon=":material/error:")
         return
     done, written = job.done, job.written
     if done is None or written is None:
@@ -176,4 +177,4 @@ def _ended(job: BatchJob) -> None:
     titles = {service.name: service.title for service in job.batch.services}
     for name, answer in done.silent.items():
         message = answer.error["message"] if answer.error else answer.status
-        st.caption(f"{titles.get(name, name)} does not answer: {message}")
+        st.caption(f"{titles.get(name, name)} does not answer: {plain(message)}")

@@ -42,6 +42,9 @@ _SOURCES = {
     "local": "on this machine",
 }
 _CARD_PX = 420
+INK = ("#0e1812", "#e7eee9")
+"""What charts are written in, on light and on dark: the theme's own grey is too faint for names."""
+
 _SANDBOX = '<span class="pid-mark">SANDBOX</span>'
 _STYLE = """<style>
 .stMainBlockContainer{padding-top:3.5rem}

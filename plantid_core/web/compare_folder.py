@@ -10,6 +10,7 @@ from plantid_core.palette import TITLES
 from plantid_core.plants import LOCAL
 from plantid_core.web import compare_found, labelled
 from plantid_core.web.evaluation_job import EvaluationBusy, EvaluationJob
+from plantid_core.web.naming import plain
 
 if TYPE_CHECKING:
     from plantid_core.web.labelled import Labels
@@ -97,7 +98,7 @@ def _controls(workbench: Workbench, labels: Labels | None) -> EvaluationJob | No
 def _size(labels: Labels, paid: list[str]) -> None:
     photos = f"{len(labels.photos):,} photo{'s' if len(labels.photos) > 1 else ''}"
     over = f", {labels.passed_over} other files passed over" if labels.passed_over else ""
-    st.caption(f"{photos} of {labels.species} species in {labels.title}{over}.")
+    st.caption(f"{photos} of {labels.species} species in {plain(labels.title)}{over}.")
     if paid:
         names = " and ".join(TITLES.get(name, name) for name in paid)
         st.caption(

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Final
 import streamlit as st
 
 from plantid_core.compare.evaluate import charts
+from plantid_core.compare.evaluate.sentence import titled
+from plantid_core.compare.evaluate.wording import share
 from plantid_core.evaluation import tables
 from plantid_core.evaluation.report import report, thumbnail
 from plantid_core.palette import TITLES, duration, percent
 from plantid_core.plants import Taxon
 from plantid_core.web import compare_table, download
+from plantid_core.web.naming import plain
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -45,12 +48,14 @@ _METRICS: Final = {
 _UNITS: Final = (" %", " ms", " s")
 _PLOT: Final = {"displayModeBar": False, "scrollZoom": False}
 
+_AGREEMENT: Final = ("Same first", "Cohen's κ", "Overlap", "Rank-biased")
+
 
 def show(workbench: Workbench, job: EvaluationJob) -> None:
     """Draw what came of a job that has ended."""
     found = job.found
     if found is None:
-        st.error(f"There are no figures. {job.error}", icon=":material/error:")
+        st.error(f"There are no figures. {plain(job.error)}", icon=":material/error:")
         return
     if found.stopped:
         st.warning(
@@ -69,11 +74,12 @@ def show(workbench: Workbench, job: EvaluationJob) -> None:
     if found.answered:
         st.html(_table(found))
         _charts(found)
+        _agreement(found)
         _confusions(workbench, job, found)
         _files(workbench, found)
     if found.refused:
         with st.expander(f"Refused: {len(found.refused):,}", icon=":material/block:"):
-            st.table([{"file": one.file, "why": one.reason} for one in found.refused])
+            st.table([{"file": plain(one.file), "why": plain(one.reason)} for one in found.refused])
 
 
 def _table(found: Evaluation) -> str:
@@ -149,6 +155,29 @@ def _chart(
     download.chart(f"{name}{mark}", rows, figure)
 
 
+def _agreement(found: Evaluation) -> None:
+    """Draw how far each two agree, whatever the labels say."""
+    if not found.agreement:
+        return
+    with st.expander("How far they agree, right or wrong", icon=":material/handshake:"):
+        heads = [f'<th scope="col">{head}</th>' for head in _AGREEMENT]
+        body = []
+        for pair in found.agreement:
+            kappa = "–" if pair.kappa is None else f"{pair.kappa:.2f}"
+            figures = (share(pair.first), kappa, share(pair.overlap), share(pair.rbo))
+            cells = "".join(f"<td>{figure}</td>" for figure in figures)
+            both = " and ".join(titled(name, found.sandbox) for name in (pair.a, pair.b))
+            body.append(
+                f'<tr><th scope="row">{escape(both)}<span class="pid-small pid-figure">{pair.level}, of'
+                f" {pair.n:,}</span></th>{cells}</tr>"
+            )
+        caption = (
+            "Cohen's κ leaves out what chance would do; overlap is of the first five names, rank-biased"
+            " overlap weighs the first ones most"
+        )
+        st.html(compare_table.table(caption, "", heads, body))
+
+
 def _confusions(workbench: Workbench, job: EvaluationJob, found: Evaluation) -> None:
     told = {name: own for name, own in found.confusions.items() if own}
     st.markdown("**Taken for something else**")
@@ -186,7 +215,7 @@ def _pair(workbench: Workbench, job: EvaluationJob, confusion: Confusion) -> Non
         )
     with after:
         if example is None:
-            st.caption(f"No photo here is of *{confusion.said}*.")
+            st.caption(f"No photo here is of *{plain(confusion.said)}*.")
         else:
             _small(workbench, job, example, f"A photo of {confusion.said}")
 
@@ -208,7 +237,7 @@ def _small(workbench: Workbench, job: EvaluationJob, file: str, words: str) -> N
         job.small[file] = thumbnail(path, workbench)
     jpeg = job.small[file]
     if jpeg is None:
-        st.caption(f"{words} can no longer be read.")
+        st.caption(f"{plain(words)} can no longer be read.")
     else:
         st.image(jpeg, width=120, alt=words)
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 _ROWS = {"5": 5, "10": 10, "all": 1_000}
 _THUMBNAIL_PX = 110
-_INK = ("#0e1812", "#e7eee9")
 _ANOTHER = "compare_another"
 
 
@@ -91,8 +90,7 @@ def _compared(workbench: Workbench, about: Asked, outcome: Outcome) -> None:
         )
         st.html(compare_table.side_by_side(found, outcome.answers, _ROWS[str(most)]))
     with right:
-        # Streamlit's theme writes in a faint grey, which is no colour for names.
-        ink = _INK[st.context.theme.type == "dark"]
+        ink = cards.INK[st.context.theme.type == "dark"]
         figure, sentence = compare_bump.figure(found, sandbox, ink), compare_bump.finding(found)
         st.plotly_chart(
             figure, alt=sentence, key="bump", config={"displayModeBar": False, "scrollZoom": False}
@@ -103,7 +101,7 @@ def _compared(workbench: Workbench, about: Asked, outcome: Outcome) -> None:
         st.caption("A table or picture of this would hold the sandbox's answers: tick to have it.")
         return
     mark = "-sandbox" if sandbox else ""
-    on_white = compare_bump.figure(found, sandbox, _INK[0])
+    on_white = compare_bump.figure(found, sandbox, cards.INK[0])
     download.chart(f"compared{mark}", compare_table.rows(found, sandbox), on_white)
 
 

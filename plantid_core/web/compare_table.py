@@ -30,13 +30,14 @@ border-bottom:1px solid rgba(128,128,128,.25);min-width:5.6rem}
 @media(max-width:600px){.pid-table th,.pid-table td{padding:.4rem .3rem;min-width:4.4rem}
 .pid-table tbody th{min-width:6.6rem}}
 </style>"""
-_SILENT: Final = {
+SILENT: Final = {
     "no_match": "knows no such plant",
     "not_a_plant": "sees no plant",
     "unavailable": "did not answer",
-    "quota": "has no requests left",
+    "quota": "had no requests left",
     "rejected": "refused the photo",
 }
+"""What a provider did that named nothing, by its status."""
 
 
 def style() -> None:
@@ -77,7 +78,7 @@ def side_by_side(found: Table, answers: Sequence[Answer], most: int) -> str:
     """Return the taxa that providers name, those of the consensus first, as a table."""
     by_name = {answer.provider: answer for answer in answers}
     heads = [
-        heading(name, _SILENT.get(by_name[name].status, ""), sandbox=by_name[name].sandbox)
+        heading(name, SILENT.get(by_name[name].status, ""), sandbox=by_name[name].sandbox)
         for name in found.providers
     ]
     rows = [

@@ -13,7 +13,7 @@ from plantid_core.web.naming import plain
 
 if TYPE_CHECKING:
     from plantid_core.plants import Outcome
-    from plantid_core.store.history.values import Action, Determination
+    from plantid_core.store.history.values import Determination
     from plantid_core.web.asked import Asked
     from plantid_core.web.keeping import Wish
     from plantid_core.workbench import Workbench
@@ -74,7 +74,7 @@ def _another(workbench: Workbench, wish: Wish, asked: Asked, outcome: Outcome) -
             "Take it as practice: the sandbox knows no botany, and the name stays marked",
             key="other_practice",
         )
-    note = st.text_area("Why, if you like", max_chars=500, height="content", key="other_note")
+    note = naming.note("other_note")
     with st.container(horizontal=True):
         ready = choice is not None and (practice or not choice.sandbox)
         named = st.button("Save this name", type="primary", disabled=not ready)
@@ -83,8 +83,7 @@ def _another(workbench: Workbench, wish: Wish, asked: Asked, outcome: Outcome) -
     if none:
         decision = Decision("rejected", note=note)
     elif named and choice is not None:
-        action: Action = "changed" if choice.provider is None else "confirmed"
-        decision = Decision(action, choice.taxon, choice.provider, choice.score, note=note)
+        decision = choice.decision(note)
     if decision is not None and _made(
         workbench, wish, (asked, outcome), decision, practice=practice
     ):

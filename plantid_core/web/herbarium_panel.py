@@ -16,6 +16,7 @@ from plantid_core.providers.herbarium.sentence import findings, share
 from plantid_core.upload.archive import Limits
 from plantid_core.web import compare_table, download, labelled
 from plantid_core.web.herbarium_job import HerbariumJob
+from plantid_core.web.naming import plain
 
 if TYPE_CHECKING:
     from plantid_core.providers.herbarium.herbarium import Confusion, Herbarium
@@ -188,7 +189,7 @@ def _progress(job: HerbariumJob) -> None:
 
 def _ended(job: HerbariumJob) -> None:
     if job.error:
-        st.error(f"It was not built. {job.error}", icon=":material/error:")
+        st.error(f"It was not built. {plain(job.error)}", icon=":material/error:")
     elif job.built is None:
         st.warning(
             "Stopped. What has been looked at is kept: the next build goes on from there.",
@@ -198,10 +199,8 @@ def _ended(job: HerbariumJob) -> None:
         count = job.built.herbarium.photos
         st.success(f"Built from {count:,} photos in {job.built.elapsed_s:.0f} s.")
         for one in job.built.refused[:_REFUSED]:
-            st.warning(f"Left out: {_plain(one.file)}: {one.message}", icon=":material/block:")
+            st.warning(
+                f"Left out: {plain(one.file)}: {plain(one.message)}", icon=":material/block:"
+            )
         if (more := len(job.built.refused) - _REFUSED) > 0:
             st.caption(f"and {more:,} more were left out")
-
-
-def _plain(filename: str) -> str:
-    return "".join(char for char in filename if char.isalnum() or char in " .-_/")[:120]

@@ -14,11 +14,10 @@ from plantid_core.web.naming import plain
 
 if TYPE_CHECKING:
     from plantid_core.collection import Collection
-    from plantid_core.store.history.values import Action, Observed
+    from plantid_core.store.history.values import Observed
     from plantid_core.workbench import Workbench
 
 _SAID = {"confirmed": "Confirmed", "changed": "Named", "rejected": "Rejected all names"}
-_NOTE_LENGTH = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +65,10 @@ def another(desk: Desk, observed: Observed) -> None:
             "Take it as practice: the sandbox knows no botany, and the name stays marked",
             key="other_practice",
         )
-    note = _note("other_note")
+    note = naming.note("other_note")
     ready = choice is not None and (practice or not choice.sandbox)
     if st.button("Save this name", type="primary", disabled=not ready) and choice is not None:
-        action: Action = "changed" if choice.provider is None else "confirmed"
-        decision = Decision(action, choice.taxon, choice.provider, choice.score, note=note)
-        _keep_or_say(desk, observed, decision, include_sandbox=practice)
+        _keep_or_say(desk, observed, choice.decision(note), include_sandbox=practice)
 
 
 @st.dialog("Are all of these names wrong?", icon=":material/close:")
@@ -81,15 +78,9 @@ def reject(desk: Desk, observed: Observed) -> None:
         "The observation then stands without a name, until you give it one. What the services said is"
         " kept beside it."
     )
-    note = _note("reject_note")
+    note = naming.note("reject_note")
     if st.button("They are wrong", type="primary", key="reject"):
         _keep_or_say(desk, observed, Decision("rejected", note=note))
-
-
-def _note(key: str) -> str:
-    return st.text_area(
-        "Why, if you like", max_chars=_NOTE_LENGTH, height="content", key=key
-    ).strip()
 
 
 def _keep_or_say(

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final
 import plotly.graph_objects as go
 import streamlit as st
 
+from plantid_core.web import cards
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -26,7 +28,6 @@ _KINDS: Final = {
     False: ("not verified", "#E69F00", "diamond-open"),
 }
 _LEAST_SPAN: Final = 0.02
-_INK: Final = ("#0e1812", "#e7eee9")
 
 
 def show(lines: Sequence[Line]) -> None:
@@ -39,7 +40,7 @@ def show(lines: Sequence[Line]) -> None:
     said = finding(placed, len(lines))
     with st.expander("Map", icon=":material/map:", key="map", on_change="rerun") as fold:
         if fold.open:
-            ink = _INK[st.context.theme.type == "dark"]
+            ink = cards.INK[st.context.theme.type == "dark"]
             st.plotly_chart(
                 figure(placed, ink),
                 alt=said,

@@ -151,7 +151,7 @@ def _yours(desk: Desk, total: int) -> None:
         history_export.mine(desk, total)
         st.divider()
         st.markdown(
-            "**Delete all that is mine**: observations, photos, determinations, cached answers."
+            "**Delete all that is mine**: observations, photos, determinations, batches, cached answers."
         )
         if st.button(
             "Delete all that is mine…", key="delete_everything", icon=":material/delete_forever:"

@@ -15,7 +15,13 @@ import streamlit as st
 from plantid_core.compare.determination import CONSENSUS, Decision
 from plantid_core.export.release import Terms, release, standing
 from plantid_core.palette import COLOURS, NEUTRAL, TITLES, percent
-from plantid_core.web import history_decide, history_details, history_filters, history_photos
+from plantid_core.web import (
+    compare_table,
+    history_decide,
+    history_details,
+    history_filters,
+    history_photos,
+)
 from plantid_core.web.naming import plain
 
 if TYPE_CHECKING:
@@ -52,13 +58,6 @@ opacity:.8;padding:.4rem;box-sizing:border-box}
 [class*=st-key-acts-] button{min-height:1.6rem;padding-top:0;padding-bottom:0}
 </style>"""
 _MARK: Final = '<span class="pid-mark">SANDBOX</span>'
-_SILENT: Final = {
-    "no_match": "knows no such plant",
-    "not_a_plant": "sees no plant",
-    "unavailable": "did not answer",
-    "quota": "had no requests left",
-    "rejected": "refused the photo",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +201,7 @@ def _said(answer: Answer, line: Line) -> str:
     title = escape(TITLES.get(answer.provider, answer.provider))
     colour = COLOURS.get(answer.provider, NEUTRAL)
     if answer.status != "ok" or not answer.suggestions:
-        said = f"<span>{_SILENT.get(answer.status, 'gave no name')}</span>"
+        said = f"<span>{compare_table.SILENT.get(answer.status, 'gave no name')}</span>"
     else:
         first = answer.suggestions[0]
         name = first.taxon.scientific_name

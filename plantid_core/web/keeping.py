@@ -10,6 +10,7 @@ import streamlit as st
 from plantid_core.errors import PlantIDError
 from plantid_core.store.history.values import Circumstances
 from plantid_core.web import licences
+from plantid_core.web.naming import plain
 
 if TYPE_CHECKING:
     from plantid_core.plants import Outcome
@@ -82,7 +83,7 @@ def keep_once(workbench: Workbench, wish: Wish, asked: Asked, outcome: Outcome) 
         except PlantIDError as error:
             told[outcome.id] = str(error)
     if problem := told.get(outcome.id):
-        st.warning(f"This could not be kept. {problem}", icon=":material/warning:")
+        st.warning(f"This could not be kept. {plain(problem)}", icon=":material/warning:")
         if st.button("Try to keep it again", key="keep_again"):
             del told[outcome.id]
             st.rerun()

@@ -17,6 +17,7 @@ from plantid_core.compare.evaluate.labels import read
 from plantid_core.errors import InputUnreadable, PlantIDError
 from plantid_core.upload.archive import Limits, unpack
 from plantid_core.upload.policy import MIB
+from plantid_core.web.naming import plain
 from plantid_core.workbench import sample_photo
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def _once(source: str, make: Callable[[], Labels]) -> Labels | None:
         kept = (source, found)
         st.session_state[_KEPT] = kept
     if isinstance(kept[1], str):
-        st.error(kept[1], icon=":material/error:")
+        st.error(plain(kept[1]), icon=":material/error:")
         return None
     return kept[1]
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import streamlit as st
 
+from plantid_core.compare.determination import Decision
 from plantid_core.compare.names.parse import read
 from plantid_core.errors import NameUnparsable
 from plantid_core.palette import TITLES, percent
@@ -17,9 +18,11 @@ if TYPE_CHECKING:
 
     from plantid_core.compare.names.parse import Reading
     from plantid_core.plants import Answer, Suggestion
+    from plantid_core.store.history.values import Action
 
 _OWN: Final = "Another name"
 _EACH: Final = 3
+_NOTE_LENGTH: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,11 @@ class Choice:
     provider: str | None = None
     score: float | None = None
     sandbox: bool = False
+
+    def decision(self, note: str) -> Decision:
+        """Return it as decided: what a service said is confirmed, a name of one's own changes it."""
+        action: Action = "changed" if self.provider is None else "confirmed"
+        return Decision(action, self.taxon, self.provider, self.score, note=note)
 
 
 def choose(answers: Sequence[Answer]) -> Choice | None:
@@ -69,6 +77,13 @@ def own_name() -> Taxon | None:
     said = f"Read as the {sign}{plain(parsed.rank)} *{plain(name)}*{author}"
     st.caption(f":material/check: {said}{'' if said.endswith('.') else '.'}")
     return Taxon(name, parsed.authorship, parsed.rank, genus=parsed.genus)
+
+
+def note(key: str) -> str:
+    """Ask why, and return what was answered."""
+    return st.text_area(
+        "Why, if you like", max_chars=_NOTE_LENGTH, height="content", key=key
+    ).strip()
 
 
 def _written(reading: Reading) -> str:

@@ -211,17 +211,19 @@ def test_credits_are_never_exceeded(batch: Batch, sandbox: SandboxServer) -> Non
 
 
 def test_a_stop_ends_what_is_under_way_and_the_next_run_goes_on(
-    batch: Batch, sandbox: SandboxServer
+    batch: Batch, sandbox: SandboxServer, flower: bytes
 ) -> None:
     """Nothing that was asked is lost, so nothing is asked twice."""
+    crops(flower, batch.directory, 10)
     stop = threading.Event()
 
-    done = batch.run(tell=lambda progress: stop.set() if progress.done else None, stop=stop)
-    assert done.stopped in {"interrupted", None}
+    done = batch.run(tell=lambda _: stop.set(), stop=stop)
+    waiting = batch.files("unasked")
     batch.run()
 
-    assert calls(sandbox) == {"plant_id": 6, "plantnet": 6}
-    assert len(batch.files("answered")) == 6
+    assert (done.stopped, done.counts.left, len(waiting)) == ("interrupted", 2, 2)
+    assert calls(sandbox) == {"plant_id": 10, "plantnet": 10}
+    assert len(batch.files("answered")) == 10
 
 
 def test_an_estimate_asks_nobody(batch: Batch, sandbox: SandboxServer) -> None:

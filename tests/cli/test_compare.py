@@ -93,7 +93,8 @@ def test_people_get_a_table_that_marks_the_sandbox(compare: Compare) -> None:
 
     assert done.code == 0
     assert "Both name Leucanthemum vulgare first." in done.stdout
-    assert "SANDBOX" in done.stdout
+    assert done.stdout.partition("\n")[0].endswith("named by 2 of 2 · SANDBOX")
+    assert done.stdout.count("SANDBOX") == 2  # the verdict and Pl@ntNet's column
     assert "1. " in done.stdout
 
 

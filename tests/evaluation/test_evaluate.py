@@ -225,3 +225,23 @@ def test_shared_photos_equal_their_recomputation(
             figure = figures[metric]
             assert figure.value is not None
             assert 0 <= figure.low <= figure.value <= figure.high <= 1
+
+
+def test_agreement_is_of_all_photos_whatever_their_labels(
+    workbench: Workbench, labelled: tuple[Labelled, ...]
+) -> None:
+    """Each two providers at three levels, counted again over the written answers."""
+    made = evaluate(workbench, labelled, include_sandbox=True, resamples=20)
+
+    pairs = {(one.a, one.b, one.level): one for one in made.agreement}
+    firsts: dict[str, dict[str, str]] = {}
+    for row in as_rows(made):
+        if row["rank"] == "1":
+            firsts.setdefault(row["provider"], {})[row["file"]] = row["species"]
+    one, other = firsts["plant_id"], firsts["plantnet"]
+    both = [file for file in one if one[file] and other.get(file)]
+    assert len(pairs) == 9
+    found = pairs["plant_id", "plantnet", "species"]
+    assert found.n == len(both) > 0
+    assert found.first == sum(one[file] == other[file] for file in both) / len(both)
+    assert "How far they agree" in report(made, workbench)

@@ -61,10 +61,12 @@ def test_another_process_forgets_too(make_cache: Callable[..., Cache], server: S
         # The news is on its way.
         assert until(lambda: after[-1].startswith("computed") or after.append(ask()) is not None)
         other.stdin.close()
+    grown = client.get(fence_key("k"))
 
     assert before == ("first redis", "first near")
     assert left == ()
     assert after[-1] == "computed here upstream"
+    assert int(grown) > int(fence)
 
 
 def test_others_keys_stay(make_cache: Callable[..., Cache]) -> None:

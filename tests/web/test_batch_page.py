@@ -8,11 +8,13 @@ import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
+import streamlit as st
 from folders import crops
 from processes import until
 from streamlit.testing.v1 import AppTest
 
 from plantid_core.errors import PlantIDError
+from plantid_core.providers.herbarium import place
 from plantid_core.web import batch_job
 from plantid_core.web.batch_job import BatchBusy, BatchJob
 
@@ -104,9 +106,26 @@ def test_a_running_batch_is_found_again_and_no_other_begins(
 
 
 def test_two_files_of_one_name_are_refused(workbench: Workbench, flower: bytes) -> None:
-    """One of them would be lost."""
+    """One of them would be lost; what was written of them until then does not stay."""
     with pytest.raises(PlantIDError, match=r"called a\.jpg"):
         batch_job.prepare(workbench, [("a.jpg", io.BytesIO(flower))] * 2)
+
+    assert list(workbench.settings.data_dir.rglob("a.jpg")) == []
+
+
+def test_another_service_makes_it_another_batch(
+    workbench: Workbench, archive: list[tuple[str, BinaryIO]]
+) -> None:
+    """Whoever adds a service can ask again; what the others said stays where it is."""
+    before = batch_job.prepare(workbench, archive)
+    place.folder(workbench.settings.data_dir).mkdir()
+    place.path(workbench.settings.data_dir).write_bytes(b"offered, sound or not")
+
+    after = batch_job.prepare(workbench, archive)
+
+    assert len(after.services) == len(before.services) + 1
+    assert after.place != before.place
+    assert before.place.exists()
 
 
 def test_the_page_says_what_will_be_here(workbench: Workbench) -> None:
@@ -117,6 +136,23 @@ def test_the_page_says_what_will_be_here(workbench: Workbench) -> None:
 
     assert not page.exception
     assert "table of all answers" in page.info[0].value
+    most = page.file_uploader[0].proto.max_upload_size_mb
+    assert 0 < most <= st.get_option("server.maxUploadSize")
+
+
+def test_a_name_from_an_archive_is_no_markdown(workbench: Workbench) -> None:
+    """A stranger's archive has the page fetch nothing."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as file:
+        file.writestr("../![](https://evil.example/x.png).jpg", b"")
+    page = AppTest.from_function(_page, default_timeout=30)
+    page.session_state["bench"] = workbench
+    page.run()
+
+    page.file_uploader[0].set_value(("plants.zip", packed.getvalue(), "application/zip")).run()
+
+    assert "leads out" in page.error[0].value
+    assert "![](" not in page.error[0].value
 
 
 def _page() -> None:

@@ -65,7 +65,7 @@ def compare(page: AppTest, tab: str = "One plant", **more: str) -> AppTest:
 def evaluated(page: AppTest) -> AppTest:
     """Press the button, and wait until the job has ended."""
     press(page, "Evaluate")
-    until(lambda: not page.session_state["evaluation"].running)
+    assert until(lambda: not page.session_state["evaluation"].running)
     return page.run()
 
 
@@ -145,7 +145,7 @@ def test_an_archive_of_folders_is_read(page: AppTest, flower: bytes) -> None:
     page.file_uploader[0].set_value(("plants.zip", archive, "application/zip")).run()
 
     assert not page.error
-    assert any("2 photos of 1 species in plants.zip" in caption.value for caption in page.caption)
+    assert any(r"2 photos of 1 species in plants\.zip" in caption.value for caption in page.caption)
 
 
 def test_photos_stay_until_they_are_forgotten(page: AppTest, flower: bytes) -> None:

@@ -68,7 +68,7 @@ def test_from_nothing_to_a_herbarium(panel: AppTest, tmp_path: Path) -> None:
 
     assert [one.value for one in shown.metric][:3] == ["2", "5", "100 %"]
     assert "Built from 5 photos" in shown.success[0].value
-    assert "bad.jpg" in shown.warning[0].value
+    assert r"bad\.jpg" in shown.warning[0].value
     assert not shown.exception
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import plotly.graph_objects as go
 
 from plantid_core.compare.evaluate.sentence import titled
-from plantid_core.palette import COLOURS, NEUTRAL, percent
+from plantid_core.palette import COLOURS, NEUTRAL, begun, percent, so_many
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -98,7 +98,7 @@ def reliability(bins: Mapping[str, Sequence[Bin]], sandbox: Collection[str] = ()
             go.Scatter(
                 x=[one.score for one in own],
                 y=[one.right for one in own],
-                text=[f"{one.n:,} photos" for one in own],
+                text=[so_many(one.n) for one in own],
                 mode="lines+markers",
                 name=titled(name, sandbox),
                 line={"color": _colour(name), "dash": _DASHES.get(name, "solid"), "width": 2},
@@ -170,12 +170,9 @@ def risk_coverage_finding(
             f"of what {titled(name, sandbox)} names, {percent(own[-1].risk)} is wrong, and"
             f" {percent(half.risk)} of its surer half"
         )
-    sentence = "; ".join(told)
-    return (
-        f"{sentence[0].upper()}{sentence[1:]}."
-        if told
-        else "No species was named on a photo labelled with one."
-    )
+    if not told:
+        return "No species was named on a photo labelled with one."
+    return f"{begun('; '.join(told))}."
 
 
 def _told(value: float | None) -> str:

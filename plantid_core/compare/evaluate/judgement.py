@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from plantid_core.compare.ballots import key_of
+from plantid_core.compare.ballots import key_of, unit
 from plantid_core.compare.consensus import verdict
 from plantid_core.plants import LOCAL, AnswerStatus, Taxon
 
@@ -105,7 +104,7 @@ def judge(photo: Labelled, answer: Answer, names: Reconciler) -> Judgement:
         answered,
         rejected=answered and not named,
         names=tuple(names.reconcile(suggestion.taxon) for suggestion in named),
-        scores=tuple(_unit(suggestion.score) for suggestion in named),
+        scores=tuple(unit(suggestion.score) for suggestion in named),
         credits=int(answered and paid),
         latency_ms=answer.elapsed_ms if answered and answer.source in _FRESH else None,
     )
@@ -150,7 +149,7 @@ def _kept(
     kept = []
     for entry in said:
         taxon = names.reconcile(Taxon(entry.scientific_name, rank=entry.rank))
-        kept.append((known.get(key_of(taxon), taxon), _unit(entry.score)))
+        kept.append((known.get(key_of(taxon), taxon), unit(entry.score)))
     return kept
 
 
@@ -169,7 +168,3 @@ def _by_key(parts: Sequence[Judgement]) -> dict[str, Reconciled]:
         if known.get(key_of(taxon)) is None or taxon.family is not None:
             known[key_of(taxon)] = taxon
     return known
-
-
-def _unit(score: float) -> float:
-    return 0.0 if math.isnan(score) else min(1.0, max(0.0, score))

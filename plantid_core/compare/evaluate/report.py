@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final
 from plantid_core.compare.evaluate import charts
 from plantid_core.compare.evaluate.judgement import CONSENSUS
 from plantid_core.compare.evaluate.sentence import p_value, titled
-from plantid_core.compare.evaluate.wording import MEANINGS, TITLES, points, told
-from plantid_core.palette import COLOURS, NEUTRAL
+from plantid_core.compare.evaluate.wording import MEANINGS, TITLES, points, share, told
+from plantid_core.palette import COLOURS, NEUTRAL, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import jinja2
     import plotly.graph_objects as go
 
+    from plantid_core.compare.agreement import PairOver
     from plantid_core.compare.evaluate.confusion import Confusion
     from plantid_core.compare.evaluate.curves import Bin, Risk
     from plantid_core.compare.evaluate.measure import Measured
@@ -50,6 +51,7 @@ class Contents:
     seed: int
     pictures: Mapping[str, bytes] = field(default_factory=dict)
     examples: Mapping[str, str] = field(default_factory=dict)
+    agreement: Sequence[PairOver] = ()
 
 
 def html(contents: Contents) -> str:
@@ -59,13 +61,14 @@ def html(contents: Contents) -> str:
     providers = list(contents.measured.providers)
     return _template().render(
         contents=contents,
-        emulated=[titled(name) for name in contents.sandbox if name != CONSENSUS],
+        emulated=listed([titled(name) for name in contents.sandbox if name != CONSENSUS]),
         title={name: titled(name, contents.sandbox) for name in providers},
         colour={name: COLOURS.get(name, NEUTRAL) for name in providers},
         metrics=[(metric, TITLES[metric], MEANINGS[metric]) for metric in TITLES],
         told=told,
         points=points,
         p_value=p_value,
+        share=share,
         picture={file: _data_uri(jpeg) for file, jpeg in contents.pictures.items()},
         most=SHOWN,
         charts=list(_charts(contents)),

@@ -64,13 +64,18 @@ def told(metric: str, figure: Figure) -> str:
     return f"{value} [{low}–{high}]"
 
 
-def points(share: float) -> str:
+def share(value: float | None) -> str:
+    """Return a share as a whole per cent; a dash where there is none."""
+    return "–" if value is None else f"{value * 100:.0f} %"
+
+
+def points(difference: float) -> str:
     """Return a difference of shares in points, with its sign: "+3", "-2", "0"."""
-    whole = f"{share * 100:+.0f}"
+    whole = f"{difference * 100:+.0f}"
     return "0" if whole in {"+0", "-0"} else whole
 
 
 def _value(metric: str, value: float) -> str:
     if metric in _SHARES:
-        return f"{value * 100:.0f} %"
+        return share(value)
     return duration(value) if metric == "latency_ms" else f"{value:.2f}"

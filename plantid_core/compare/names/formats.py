@@ -99,9 +99,9 @@ def _simple(line: str) -> Row | None:
     if len(cells) != _SIMPLE_COLUMNS or cells[_SIMPLE["kingdom"]] != _PLANTAE:
         return None
     said = {column: "" if cells[at] == r"\N" else cells[at] for column, at in _SIMPLE.items()}
-    if not said["id"].isdecimal():
+    identity, synonym = _whole(said["id"]), said["synonym"] == "t"
+    if identity is None:
         return None
-    identity, synonym = int(said["id"]), said["synonym"] == "t"
     accepted = said["accepted"] if synonym else said["id"]
     bracket = f"({said['bracket']}) " if said["bracket"] else ""
     return _row(
@@ -111,8 +111,8 @@ def _simple(line: str) -> Row | None:
             whole=said["whole"],
             rank=said["rank"],
             authorship=bracket + said["authorship"],
-            family=int(said["family"]) if said["family"].isdecimal() else None,
-            accepted=int(accepted) if accepted.isdecimal() else None,
+            family=_whole(said["family"]),
+            accepted=_whole(accepted),
             status=said["status"],
         )
     )
@@ -181,8 +181,13 @@ def _cell(cells: Sequence[str], place: int | None) -> str:
 
 def _identity(text: str) -> Identity | None:
     text = text.strip()
+    number = _whole(text)
+    return text or None if number is None else number
+
+
+def _whole(text: str) -> int | None:
     # SQLite's whole numbers have 64 bits.
-    return int(text) if text.isdecimal() and text.isascii() and len(text) < 19 else text or None  # noqa: PLR2004
+    return int(text) if text.isdecimal() and text.isascii() and len(text) < 19 else None  # noqa: PLR2004
 
 
 def _own(status: str, identity: str) -> Identity | None:

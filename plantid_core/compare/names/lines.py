@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import lzma
 import zipfile
 import zlib
 from contextlib import ExitStack, contextmanager
@@ -22,7 +23,11 @@ _MOST_GROWTH = 200
 _GROWTH_LOOKED_AT_EVERY = 1 << 20
 _MEMBERS_LOOKED_AT = 50
 _TABLES = (".csv", ".tsv", ".txt")
-_DAMAGED = (EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile, NotImplementedError)
+# An archive's names may be no UTF-8 although it says so.
+_DAMAGED = (
+    EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, gzip.BadGzipFile,
+    NotImplementedError, UnicodeDecodeError,
+)  # fmt: skip
 
 
 class Lines:

@@ -121,20 +121,12 @@ def _of_authors(usages: Sequence[Usage], authorship: str) -> list[Usage]:
     ]
 
 
-def same_authors(one: str | None, other: str | None) -> bool:
-    """Tell whether two citations are the same but for abbreviation: "Miller" and "Mill.".
-
-    Years, "ex", "in" and punctuation do not count; "L." is Linnaeus alone.
-    """
-    ours, theirs = _authors(one), _authors(other)
-    return bool(ours) and _agree(ours, theirs)
-
-
 def _agree(ours: Sequence[str], theirs: Sequence[str]) -> bool:
     return len(ours) == len(theirs) and all(map(_alike, ours, theirs))
 
 
 def _authors(citation: str | None) -> list[str]:
+    """Return the authors cited; years, "ex", "in" and punctuation do not count, "L." is Linnaeus."""
     words = _AUTHOR_WORDS.findall(fold(citation or ""))
     return [_LINNAEUS.get(word, word) for word in words if word not in _NO_AUTHORS]
 

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Final
 
 from plantid_core.palette import NEUTRAL, STRATEGY_COLOURS, duration, said
+from plantid_core.palette import listed as in_a_list
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,9 +77,8 @@ def figure_of(value: float) -> str:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Return names as a sentence lists them."""
-    titles = [said(name) for name in names]
-    return titles[0] if len(titles) == 1 else f"{', '.join(titles[:-1])} and {titles[-1]}"
+    """Return strategies as a sentence lists them."""
+    return in_a_list([said(name) for name in names])
 
 
 def dress(figure: go.Figure, height: int, legend_at: float = 1.02) -> go.Figure:

@@ -77,5 +77,5 @@ def read_manifest(path: Path, told: Any) -> dict[str, Member]:  # noqa: ANN401 -
             str(name): Member(int(one["bytes"]), str(one["sha256"]))
             for name, one in told["members"].items()
         }
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         raise InputUnreadable(str(path), "its manifest cannot be read.") from None

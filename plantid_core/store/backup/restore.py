@@ -6,14 +6,19 @@ import datetime as dt
 import os
 import shutil
 import tempfile
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
-from plantid_core.errors import HistoryUnavailable, InputUnreadable, PlantIDError
+from plantid_core.errors import (
+    HistoryUnavailable,
+    InputUnreadable,
+    ObservationRefused,
+    PlantIDError,
+)
 from plantid_core.store.backup import layout
 from plantid_core.store.backup.read import digest, members, proved, require_space
 from plantid_core.store.history.history import FILE_NAME, History
@@ -52,15 +57,15 @@ def restore_backup(
     if in_use(data_dir):
         raise PlantIDError(f"{data_dir} is in use: stop the app first, then restore.")
     data_dir = data_dir.resolve()  # where a link leads is what is exchanged, not the link
-    occupied = _occupied(data_dir)
-    if occupied and not force:
-        raise PlantIDError(
-            f"{data_dir} holds data already. Give another PLANTID_DATA_DIR, or --force to move"
-            " what is there aside."
-        )
-    target = _target_of(history, data_dir)
-    promised = proved(archive)
     try:
+        occupied = _occupied(data_dir)
+        if occupied and not force:
+            raise PlantIDError(
+                f"{data_dir} holds data already. Give another PLANTID_DATA_DIR, or --force to move"
+                " what is there aside."
+            )
+        target = _target_of(history, data_dir)
+        promised = proved(archive)
         return _put_in_place(archive, data_dir, promised, target, occupied=occupied)
     except OSError as error:
         raise PlantIDError(f"{data_dir} could not be written: {error.strerror}.") from error
@@ -94,15 +99,17 @@ def _put_in_place(
     try:
         require_space(archive, promised, staged)
         _unpack(archive, staged, promised)
-        observations = _rows_of(archive, staged, target)
-        aside = _aside(data_dir, mounted=mounted) if occupied else None
-        if mounted:
-            if aside is not None:
-                aside.mkdir(mode=0o700)
-                _move_all(data_dir, aside, but={aside.name, staged.name})
-            _move_all(staged, data_dir)
-        else:
-            _exchange(staged, data_dir, aside)
+        with ExitStack() as undo:
+            observations = _rows_of(archive, staged, target, undo)
+            aside = _aside(data_dir, mounted=mounted) if occupied else None
+            if mounted:
+                if aside is not None:
+                    aside.mkdir(mode=0o700)
+                    _move_all(data_dir, aside, but={aside.name, staged.name})
+                _move_all(staged, data_dir)
+            else:
+                _exchange(staged, data_dir, aside)
+            undo.pop_all()
     finally:
         shutil.rmtree(staged, ignore_errors=True)
     photos = sum(layout.PHOTO.fullmatch(name) is not None for name in promised)
@@ -166,30 +173,34 @@ def _make_private(folder: Path) -> None:
         folder.mkdir(mode=0o700)
 
 
-def _rows_of(archive: Path, staged: Path, target: History | Path) -> int:
+def _rows_of(archive: Path, staged: Path, target: History | Path, undo: ExitStack) -> int:
     try:
-        return _rows_in_place(staged, target)
+        return _rows_in_place(staged, target, undo)
+    except (ObservationRefused, LookupError, TypeError, ValueError):  # lines that no dump wrote
+        reason = _UNREADABLE["damaged"]
     except HistoryUnavailable as error:
         # The sentence would tell of a file that is gone by then.
-        reason = _UNREADABLE.get(error.reason)
-        if reason is None:
+        told = _UNREADABLE.get(error.reason)
+        if told is None:
             raise
+        reason = told
     raise InputUnreadable(str(archive), reason)
 
 
-def _rows_in_place(staged: Path, target: History | Path) -> int:
+def _rows_in_place(staged: Path, target: History | Path, undo: ExitStack) -> int:
     """Bring the rows to where they are kept, SQLite's file or a database; return how many there are."""
     rows = staged / layout.ROWS
     database = target if isinstance(target, History) else None
     with History(staged / FILE_NAME) as own:
         if rows.exists():
             with rows.open("rb") as lines:
-                count = _load(database or own, (orjson.loads(line) for line in lines))
+                told = (orjson.loads(line) for line in lines)
+                count = _load(database, told, undo) if database else own.load(told)
             rows.unlink()
         else:
             records = cast("Generator[dict[str, Any]]", own.dump())
             with closing(records):
-                count = sum(1 for _ in records) if database is None else _load(database, records)
+                count = _load(database, records, undo) if database else sum(1 for _ in records)
     if isinstance(target, Path):
         _make_private((staged / target).parent)
         (staged / FILE_NAME).rename(staged / target)
@@ -199,8 +210,8 @@ def _rows_in_place(staged: Path, target: History | Path) -> int:
     return count
 
 
-def _load(database: History, records: Iterable[dict[str, Any]]) -> int:
-    """Add all of the rows, or none."""
+def _load(database: History, records: Iterable[dict[str, Any]], undo: ExitStack) -> int:
+    """Add all of the rows; ``undo`` takes away again what was added."""
     added: dict[str, list[str]] = {}
 
     def noted() -> Iterator[dict[str, Any]]:
@@ -209,12 +220,12 @@ def _load(database: History, records: Iterable[dict[str, Any]]) -> int:
             added.setdefault(observation["owner"], []).append(observation["id"])
             yield record
 
-    try:
-        return database.load(noted())
-    except BaseException:
+    def take_away() -> None:
         for owner, ids in added.items():
             database.delete(owner, ids)
-        raise
+
+    undo.callback(take_away)
+    return database.load(noted())
 
 
 def _occupied(data_dir: Path) -> bool:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 LOCAL_OWNER = "local"
 
 Action = Literal["confirmed", "changed", "rejected"]
-ACTIONS: tuple[Action, ...] = ("confirmed", "changed", "rejected")
 
 
 @dataclass(frozen=True, slots=True)

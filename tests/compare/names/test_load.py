@@ -108,6 +108,18 @@ def test_gbif_simple_txt_is_loaded_from_gzip(tmp_path: Path, data_dir: Path) -> 
     assert (found.scientific_name, found.family) == ("Citrus × aurantium", "rutaceae")
 
 
+@pytest.mark.parametrize("digits", [19, 5000])
+def test_an_id_of_too_many_digits_is_none(tmp_path: Path, data_dir: Path, digits: int) -> None:
+    """Its row is passed over, and as a family's id it is left out; the rest is loaded."""
+    plant = {3: "f", 4: "ACCEPTED", 5: "SPECIES", 10: "6", 19: "Citrus aurantium"}
+    rows = [{0: "9" * digits, **plant}, {0: "20", 14: "9" * digits, **plant}]
+
+    loading = load(simple_txt(tmp_path / "simple.txt", rows[::-1]), data_dir)
+
+    assert (loading.names, loading.skipped) == (1, 1)
+    assert look_up(data_dir, "Citrus aurantium").how == "accepted"
+
+
 def test_darwin_core_of_others_is_loaded(tmp_path: Path, data_dir: Path) -> None:
     """WCVP's own archive has pipes, small letters and two misspelt columns."""
     path = tmp_path / "wcvp_taxon.csv"
@@ -156,7 +168,16 @@ def files_that_are_none(folder: Path) -> dict[str, Path]:
     }
     for name, data in plain.items():
         (folder / name).write_bytes(data)
-    names = [*members, *plain, "missing.csv", "."]
+    with zipfile.ZipFile(folder / "rotten.zip", "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("a.txt", table)
+    with zipfile.ZipFile(folder / "garbled.zip", "w") as archive:
+        archive.writestr("ä.txt", table)
+    rotten, garbled = folder / "rotten.zip", folder / "garbled.zip"
+    data = bytearray(rotten.read_bytes())
+    data[60:90] = b"\xff" * 30
+    rotten.write_bytes(data)
+    garbled.write_bytes(garbled.read_bytes().replace("ä".encode(), b"\xff\xff"))
+    names = [*members, *plain, "rotten.zip", "garbled.zip", "missing.csv", "."]
     return {name: folder / name for name in names}
 
 
@@ -178,6 +199,8 @@ def test_what_is_no_checklist_is_refused_and_the_old_one_stays(
     assert "a.txt" in said["other.zip"]
     assert "200 times" in said["bomb.zip"]
     assert "too early" in said["cut.csv.gz"]
+    assert "damaged" in said["rotten.zip"]
+    assert "damaged" in said["garbled.zip"]
     assert "a line has more" in said["endless.csv"]
     assert "no such file" in said["missing.csv"]
     assert "no plant's name" in said["head.csv"]
@@ -242,10 +265,10 @@ def test_names_loaded_later_are_used_without_opening_anew(data_dir: Path) -> Non
         load_rows(
             data_dir, (1, "Species", "Synonym", "Rosaceae", "Nonesuchia alba", "L.", 2), accepted
         )
-        until(lambda: names.reconcile(taxon).species == "nonesuchia rubra")
+        assert until(lambda: names.reconcile(taxon).species == "nonesuchia rubra")
 
         (data_dir / FILE_NAME).unlink()
-        until(lambda: names.reconcile(taxon).how == "as_given")
+        assert until(lambda: names.reconcile(taxon).how == "as_given")
 
 
 def test_a_damaged_file_leaves_the_shipped_names(data_dir: Path) -> None:

@@ -279,6 +279,37 @@ def test_a_database_elsewhere_must_be_empty_and_takes_all(data_dir: Path, tmp_pa
     ]
 
 
+def test_a_directory_that_cannot_be_exchanged_leaves_the_database_empty(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    """Else the next attempt would be refused, for it holds what the first one brought."""
+    out, place = tmp_path / "b.tar.gz", tmp_path / ("n" * 240)  # no longer name is left for it
+    save(data_dir, out)
+    place.mkdir()
+    (place / "names.sqlite").write_bytes(b"kept")
+
+    with History(tmp_path / "other.sqlite") as history:
+        with pytest.raises(PlantIDError, match="could not be written"):
+            restore_backup(out, place, history, force=True)
+
+        assert history.owners() == ()
+    assert [path.name for path in place.iterdir()] == ["names.sqlite"]
+
+
+def test_a_file_in_the_place_of_the_directory_is_told(data_dir: Path, tmp_path: Path) -> None:
+    """And left as it is."""
+    save(data_dir, tmp_path / "b.tar.gz")
+    (tmp_path / "file").write_text("mine")
+
+    with (
+        History(tmp_path / "other.sqlite") as history,
+        pytest.raises(PlantIDError, match="file could not be written: Not a directory"),
+    ):
+        restore_backup(tmp_path / "b.tar.gz", tmp_path / "file", history, force=True)
+
+    assert (tmp_path / "file").read_text() == "mine"
+
+
 @pytest.mark.parametrize("name", ["other.sqlite", "kept/other.sqlite"])
 def test_a_database_in_the_directory_comes_back_where_it_lies(
     data_dir: Path, tmp_path: Path, name: str
@@ -350,6 +381,25 @@ def test_a_backup_whose_observations_cannot_be_used_is_refused(
         with pytest.raises(InputUnreadable):
             restore_backup(out, new, elsewhere)
         assert elsewhere.owners() == ()
+
+    assert not new.exists()
+
+
+@pytest.mark.parametrize("line", [b"no JSON", b"[]", b"{}", b'{"observation": 3}', b"\xff"])
+def test_rows_that_no_dump_wrote_are_refused(tmp_path: Path, line: bytes) -> None:
+    """Though the manifest vouches for them: the backup is named, and nothing is touched."""
+    out, new = tmp_path / "b.tar.gz", tmp_path / "new"
+    told = {"bytes": len(line), "sha256": hashlib.sha256(line).hexdigest()}
+    manifest = {"format": "plantid-backup", "version": 1, "members": {"history.jsonl": told}}
+    with tarfile.open(out, "w:gz", format=tarfile.USTAR_FORMAT) as archive:
+        for info, data in (
+            member("history.jsonl", line),
+            member("manifest.json", json.dumps(manifest).encode()),
+        ):
+            archive.addfile(info, io.BytesIO(data))
+
+    with pytest.raises(InputUnreadable, match=r"b\.tar\.gz.*cannot be read"):
+        bring_back(out, new)
 
     assert not new.exists()
 
