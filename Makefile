@@ -11,7 +11,7 @@ STAMP  := $(VENV)/.installed
 
 help:
 	@echo "make run        start the app and print its address"
-	@echo "make test       lint, types, import contract and the tests, notebooks (about 7 minutes)"
+	@echo "make test       lint, types, import contract and the tests, notebooks (about 9 minutes)"
 	@echo "make test-all   the same with full counts and long drills (up to 30 minutes)"
 	@echo "make bench      measure this machine (about 35 minutes; let nothing else run)"
 	@echo "make notebooks  run the notebooks at full size, and write their outputs anew"
@@ -33,8 +33,9 @@ lint: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# What plays with milliseconds between processes has the machine to itself.
-test: lint notebooks-small
+# What plays with milliseconds between processes has the machine to itself; what does not, shares it.
+test: $(STAMP)
+	@$(MAKE) --no-print-directory -j 2 lint notebooks-small
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow" --ignore tests/resilience
 	$(BIN)/python -m pytest -m "not slow" tests/resilience
 
