@@ -10,15 +10,12 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 from plantid_core.palette import age, in_text, listed
-from plantid_core.plants import LOCAL, Consensus
+from plantid_core.plants import HEARD, LOCAL, Consensus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from plantid_core.plants import Answer, Outcome, Rung
-
-# With one of these a provider has answered, be it without a name.
-HEARD = frozenset({"ok", "no_match", "not_a_plant"})
 
 
 def rung(answers: Sequence[Answer]) -> Rung:

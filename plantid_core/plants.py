@@ -21,6 +21,8 @@ Rung = Literal["fresh", "stale", "other", "offline", "none"]
 
 # Providers that run on this machine: nothing is sent, nothing is charged.
 LOCAL = frozenset({"offline", "herbarium"})
+# What counts as an answer, be it that there is no name; the other statuses are a provider's silence.
+HEARD: frozenset[AnswerStatus] = frozenset({"ok", "no_match", "not_a_plant"})
 
 _RETRY_S = 60.0
 _SHORTEST_RETRY_S = 1.0

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import orjson
 
-from plantid_core.ladder import HEARD
-from plantid_core.plants import LOCAL, Answer, Consensus, ConsensusEntry, Suggestion, Taxon
+from plantid_core.plants import HEARD, LOCAL, Answer, Consensus, ConsensusEntry, Suggestion, Taxon
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from plantid_core.ladder import HEARD, stand_in
+from plantid_core.ladder import stand_in
 from plantid_core.palette import COLOURS, TITLES, percent
+from plantid_core.plants import HEARD
 
 if TYPE_CHECKING:
     from plantid_core.plants import Answer, Outcome, Suggestion

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 from plantid_core.compare.ballots import ballots, title_taxon
 from plantid_core.compare.fusion import contains, fuse, shares_of
 from plantid_core.palette import begun, in_text, listed
-from plantid_core.plants import Consensus, ConsensusEntry
+from plantid_core.plants import HEARD, Consensus, ConsensusEntry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 ALONE, TOGETHER = 0.5, 0.1
 
 _SHOWN = 5
-_HEARD = {"ok", "no_match", "not_a_plant"}
 _ABOVE: tuple[Level, ...] = ("genus", "family")
 _CLOSER = "Try a closer photo of a flower, a fruit or one leaf."
 
@@ -61,7 +60,7 @@ def consensus(
         from plantid_core.compare.names.reconcile import shipped
 
         names = shipped()
-    heard = [answer for answer in answers if answer.status in _HEARD]
+    heard = [answer for answer in answers if answer.status in HEARD]
     cast = [ballot for ballot in ballots(heard, names) if ballot.votes]
     if not cast:
         return Consensus(abstained=_no_names(answers))
@@ -218,6 +217,6 @@ def _no_names(answers: Sequence[Answer]) -> str:
     statuses = {answer.status for answer in answers}
     if "not_a_plant" in statuses:
         return "No plant was recognised in this picture."
-    if statuses & _HEARD:
+    if statuses & HEARD:
         return "No service knows this plant."
     return "No service could answer."

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from plantid_core.compare.ballots import key_of, unit
 from plantid_core.compare.consensus import verdict
-from plantid_core.plants import LOCAL, AnswerStatus, Taxon
+from plantid_core.plants import HEARD, LOCAL, AnswerStatus, Taxon
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 JudgedStatus = AnswerStatus | Literal["abstained"]
 CONSENSUS = "consensus"
 
-_ANSWERED = frozenset({"ok", "no_match", "not_a_plant"})
 _FRESH = frozenset({"upstream", "local"})
 
 
@@ -94,7 +93,7 @@ class Judgement:
 def judge(photo: Labelled, answer: Answer, names: Reconciler) -> Judgement:
     """Return how right an answer is. Its names are counted as the service ranks them."""
     named = answer.suggestions if answer.status == "ok" else ()
-    answered = answer.status in _ANSWERED
+    answered = answer.status in HEARD
     paid = answer.source == "upstream" and answer.provider not in LOCAL
     return Judgement(
         photo,
