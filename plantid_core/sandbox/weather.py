@@ -44,34 +44,41 @@ class Weather:
         with self._ledger.under_way(service):
             await asyncio.wait({serving, leaving}, return_when=asyncio.FIRST_COMPLETED)
         # A service goes on, and charges, for a client that has left: nobody waits for it any more.
-        status = await serving
+        await serving
         leaving.cancel()
-        self._ledger.count(service, scope["method"], scope["path"], status)
 
-    async def _serve(self, service: Service, scope: Scope, receive: Receive, send: Send) -> str:
+    async def _serve(self, service: Service, scope: Scope, receive: Receive, send: Send) -> None:
         board = self._board
+
+        def count(status: str) -> None:
+            # Before it is sent: whoever has the answer finds it counted.
+            self._ledger.count(service, scope["method"], scope["path"], status)
+
         faults = board.faults(service)
         await asyncio.sleep(board.delay_s(service))
         if board.is_out(service) or board.happens(faults.reset_rate):
+            count("reset")
             _reset(send)
-            return "reset"
+            return
         if (error := board.error(service)) is not None:
+            count(str(error.status))
             await _error(service, error)(scope, receive, send)
-            return str(error.status)
+            return
         start, body = await _collect(self._app, scope, receive)
         if board.happens(faults.malformed_rate):
             body = _GARBAGE
             start = _with_length(start, len(body))
         if board.happens(faults.truncate_rate):
+            count("truncated")
             await send(start)
             await send(
                 {"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True}
             )
             _close(send)
-            return "truncated"
+            return
+        count(str(start["status"]))
         await send(start)
         await _send_body(send, body, faults.drip_bytes_per_s)
-        return str(start["status"])
 
 
 def service_of(path: str) -> Service | None:

@@ -60,27 +60,28 @@ def _current() -> Live | None:
 def _start_or_stop(
     live: Live | None, protection: Protection | None, faults: Faults, models: Path | None
 ) -> Live | None:
-    if live is not None and live.running:
-        if st.button("Stop", icon=":material/stop:", width="stretch"):
-            with st.spinner("Ending the sandbox …"):
-                live.stop()
-            st.rerun()
-        return live
-    pressed = st.button(
+    running = live is not None and live.running
+    # Both are always there: one in the other's place would move, for a moment, what lies under the hand.
+    left, right = st.columns(2)
+    start = left.button(
         "Start",
         type="primary",
         icon=":material/play_arrow:",
         width="stretch",
-        disabled=protection is None,
+        disabled=running or protection is None,
     )
-    if not pressed or protection is None:
-        return live
-    try:
-        st.session_state[_LIVE] = Live(protection, faults, models=models)
-    except TooManyLive as error:
-        st.warning(str(error), icon=":material/hourglass_top:")
-    else:
+    stop = right.button("Stop", icon=":material/stop:", width="stretch", disabled=not running)
+    if stop and live is not None:
+        with st.spinner("Ending the sandbox …"):
+            live.stop()
         st.rerun()
+    if start and not running and protection is not None:
+        try:
+            st.session_state[_LIVE] = Live(protection, faults, models=models)
+        except TooManyLive as error:
+            st.warning(str(error), icon=":material/hourglass_top:")
+        else:
+            st.rerun()
     return live
 
 

@@ -124,7 +124,7 @@ def test_calls_of_a_lost_worker_count_as_paid(
     """Dask gives its photos to the other one, and the table is whole."""
     crops(flower, tmp_path / "photos", PHOTOS)
     for service in ROUTES:
-        sandbox.faults(service=service, latency_ms={"p50": 300, "p99": 300})
+        sandbox.faults(service=service, latency_ms={"p50": 600, "p99": 600})
 
     def lose(progress: Progress) -> None:
         if progress.done == PHOTOS // 3:
@@ -135,7 +135,9 @@ def test_calls_of_a_lost_worker_count_as_paid(
 
     assert {row["observation"] for row in rows} == {"answered"}
     made = sum(sum(sandbox.calls(service, route).values()) for service, route in ROUTES.items())
-    assert 2 * PHOTOS < made <= done.credits <= made + 4
+    # The lost one had photos in hand; whether its calls had reached the service yet, chance decides.
+    assert 2 * PHOTOS <= made <= done.credits
+    assert 2 * PHOTOS < done.credits <= 2 * PHOTOS + 2 * 4
 
 
 def test_a_server_that_says_nothing_is_no_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:

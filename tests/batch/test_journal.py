@@ -49,7 +49,7 @@ OPERATIONS = st.lists(
 
 
 @given(OPERATIONS, st.binary(max_size=300))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_a_crash_at_any_point_leaves_what_was_committed(
     operations: list[tuple[str, int]], torn: bytes
 ) -> None:

@@ -53,6 +53,7 @@ def test_unknown_benchmark_is_a_usage_error() -> None:
     assert "upload" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_flood_is_judged_right_while_a_probe_is_answered() -> None:
     """A short flood: every verdict right, no zombie, every probe answered."""

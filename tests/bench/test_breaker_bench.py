@@ -25,6 +25,7 @@ def makers() -> Iterator[Makers]:
         yield made
 
 
+@pytest.mark.slow
 def test_every_case_is_measured_and_what_is_counted_holds() -> None:
     """Its rows and ratios; no command, one probe, one opening, whatever the machine's speed."""
     report = breaker.run(

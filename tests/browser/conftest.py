@@ -30,8 +30,10 @@ def browser() -> Iterator[Browser]:
     """Run a headless Chromium."""
     if CHROMIUM is None:
         pytest.skip("needs Debian's package chromium")
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    # The other core may be busy with another test's processes.
+    expect.set_options(timeout=20_000)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield chromium

@@ -227,7 +227,7 @@ def test_photos_go_along_where_they_are_wanted(tmp_path: Path, terms: Terms) -> 
     assert done.photos_missing == 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.text(), st.text(), st.text()), min_size=1, max_size=4))
 def test_any_text_keeps_rows_and_columns(
     tmp_path_factory: pytest.TempPathFactory, texts: list[tuple[str, str, str]]

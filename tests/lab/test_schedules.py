@@ -28,7 +28,7 @@ def test_a_hundred_thousand_random_schedules_hold() -> None:
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_any_seed_holds(seed: int) -> None:
     """Schedules of any seed hold."""
     assert random_schedules(3, seed).violations == []

@@ -185,7 +185,7 @@ def test_a_lie_about_the_size_is_found_out(into: Path) -> None:
         unpack(io.BytesIO(data), "plants.zip", into)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_damage_is_refused_and_never_an_accident(data: st.DataObject) -> None:
     """Whatever bytes of an archive are changed: it is unpacked inside, or refused in words."""

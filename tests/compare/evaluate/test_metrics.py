@@ -113,7 +113,7 @@ scores = st.integers(0, 40).map(lambda number: number / 40)
 claims = st.lists(st.tuples(scores, st.booleans()), min_size=1, max_size=30)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(claims)
 def test_scikit_learn_agrees(made: list[tuple[float, bool]]) -> None:
     """On the Brier score, and on the bins of the reliability diagram."""
@@ -141,7 +141,7 @@ guesses = st.builds(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(guesses, min_size=1, max_size=12), st.randoms(use_true_random=False))
 def test_figures_are_in_range_whatever_the_order(
     judgements: list[Judgement], random: object

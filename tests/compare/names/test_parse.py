@@ -226,7 +226,7 @@ def test_a_name_is_written_as_the_code_wants_it(text: str, written: str) -> None
         r"[bcdfghlmnprst][aeiou][bcdlmnrst](ensis|ata|icum|oides)", fullmatch=True
     ),
 )
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_the_writings_of_a_hybrid_sign_are_one_name(genus: str, epithet: str) -> None:
     """×, x and X, with or without a space, give the same name."""
     signs = ("× ", "×", "x ", "X ", "x")
@@ -248,7 +248,7 @@ def check(text: str) -> None:
 
 @given(st.text(max_size=400))
 @example("ßA")  # a letter whose capital is two
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_no_text_at_all_breaks_the_parser(text: str) -> None:
     """A text parses, or is refused."""
     check(text)

@@ -156,7 +156,7 @@ def test_same_looks_at_the_level_asked_for() -> None:
 
 
 @given(name=st.text(max_size=60), genus=st.none() | st.text(max_size=9), gbif_id=st.integers())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_nothing_raises(name: str, genus: str | None, gbif_id: int) -> None:
     """Whatever a service calls a taxon, it is reconciled; again, to the same."""
     taxon = Taxon(name, genus=genus, family=genus, gbif_id=gbif_id)

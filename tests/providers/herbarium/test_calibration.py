@@ -21,7 +21,7 @@ def drawn(rng: np.random.Generator, near: float, count: int = 40, species: int =
     return Distances(found, np.full(count, 2.5))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     species=arrays.arrays(
         np.float64, st.tuples(st.integers(1, 4), st.integers(1, 6)), elements=distance

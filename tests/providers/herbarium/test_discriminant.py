@@ -129,7 +129,7 @@ def test_several_pictures_count_as_one_photo() -> None:
     assert (together.species.argsort() == (white**2).sum(axis=1).argsort()).all()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     counts=st.lists(st.integers(1, 5), min_size=1, max_size=6),
     seed=st.integers(0, 2**32 - 1),

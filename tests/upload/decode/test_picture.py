@@ -26,7 +26,7 @@ def opened(jpeg: bytes) -> Image.Image:
     return image
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     st.sampled_from(["RGBA", "LA", "P", "1", "L", "CMYK", "I;16"]),
     st.integers(1, 70),
