@@ -61,6 +61,8 @@ def buttons(workbench: Workbench, outcome: Outcome) -> None:
             made(outcome),
             f"plant{mark}.{kind.lower()}",
             "text/csv" if kind == "CSV" else "application/json",
+            # The same button when its file changes: else the old one stands beside it for a moment.
+            key=f"download_{kind.lower()}",
             on_click="ignore",
         )
 
