@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Literal
 
+    from plantid_core.compare.calibration import Calibration
     from plantid_core.compare.determination import Decision
     from plantid_core.compare.names.values import Reconciler
     from plantid_core.export.release import Exported
@@ -86,7 +87,8 @@ class Collection:
     """The observations of all owners; safe to use from any threads and processes.
 
     Every method names the owner, and reaches that owner's only. ``keep_days`` is how long observations
-    are kept (None: until they are deleted); ``rules`` returns which places others are not told exactly.
+    are kept (None: until they are deleted); ``rules`` returns which places others are not told exactly,
+    ``calibration`` is what joint rankings are made with.
     """
 
     def __init__(
@@ -96,12 +98,13 @@ class Collection:
         rules: Callable[[], Iterable[Rule]],
         *,
         keep_days: int | None = None,
+        calibration: Calibration | None = None,
         now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
     ) -> None:
         self._history, self._photos, self._cache = stores.history, stores.photos, stores.cache
         self._turns = Turns(stores.folder, self._sweep)
         self._names, self._rules = names, rules
-        self._keep_days, self._now = keep_days, now
+        self._keep_days, self._now, self._calibration = keep_days, now, calibration
         self._expiring = threading.Lock()
         self._expired_at: float | None = None
 
@@ -269,7 +272,7 @@ class Collection:
         if include_sandbox and not path.stem.endswith(SANDBOX_SUFFIX):
             path = path.with_stem(f"{path.stem}{SANDBOX_SUFFIX}")
         sensitive = Sensitive(self._rules(), self._names)
-        terms = Terms(self._names, sensitive, include_sandbox)
+        terms = Terms(self._names, sensitive, include_sandbox, self._calibration)
         observations = self._history.all(owner, wanted)
         if wanted.verified is not None and not include_sandbox:
             # Practice on the sandbox verifies nothing, though it is the last word in the history.

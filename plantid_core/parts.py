@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import redis
 
     from plantid_core.collection import Collection
+    from plantid_core.compare.calibration import Calibration
     from plantid_core.compare.names.values import Reconciler
     from plantid_core.credits import Credits
     from plantid_core.crew import Crew
@@ -265,7 +266,9 @@ def make_guards(
     }
 
 
-def make_collection(settings: Settings, cache: Cache, names: Reconciler) -> Collection:
+def make_collection(
+    settings: Settings, cache: Cache, names: Reconciler, calibration: Calibration
+) -> Collection:
     """Return what people keep, in the data directory or the database that the settings name.
 
     A user's own ``sensitive.csv`` in the data directory adds to the plants whose place is not told.
@@ -286,7 +289,9 @@ def make_collection(settings: Settings, cache: Cache, names: Reconciler) -> Coll
         cache,
         settings.data_dir / "collection",
     )
-    return Collection(stores, names, rules, keep_days=settings.history_keep_days)
+    return Collection(
+        stores, names, rules, keep_days=settings.history_keep_days, calibration=calibration
+    )
 
 
 def _sandbox_url(settings: Settings, owned: list[Closable]) -> str:

@@ -206,7 +206,9 @@ class Workbench:
         """Return what people keep; its database is opened on first use."""
         with self._collecting:
             if self._collection is None:
-                self._collection = parts.make_collection(self.settings, self.cache, self.names)
+                self._collection = parts.make_collection(
+                    self.settings, self.cache, self.names, self.calibration
+                )
                 self.own(self._collection)
             return self._collection
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 _MOST_AT_ONCE = 32
 _MEMORY = ":memory:"
+_LINE_EVERY_S = 10.0
 
 
 def batch(  # noqa: PLR0913 - one argument a flag
@@ -150,14 +152,17 @@ def _stopping() -> Iterator[threading.Event]:
 
 @contextmanager
 def _progress(estimate: Estimate) -> Iterator[Tell]:
-    """Draw a bar on stderr, where that is a terminal."""
+    """Draw a bar on stderr; where that is no terminal, write a line now and then."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
     from rich.progress import Progress as Bar
 
     console = Console(stderr=True)
+    if not console.is_terminal:
+        yield log_lines(estimate)
+        return
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
-    with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Bar(*columns, console=console, transient=True) as bar:
         done = estimate.done + estimate.refused
         task = bar.add_task("", total=estimate.photos, completed=done)
 
@@ -165,6 +170,20 @@ def _progress(estimate: Estimate) -> Iterator[Tell]:
             bar.update(task, completed=progress.done, description=_said(progress, done))
 
         yield tell
+
+
+def log_lines(estimate: Estimate, now: Callable[[], float] = time.monotonic) -> Tell:
+    """Return what writes a line to stderr every ten seconds, as a log wants it; ``now`` in seconds."""
+    before, told_at = estimate.done + estimate.refused, now()
+
+    def tell(progress: Progress) -> None:
+        nonlocal told_at
+        if now() - told_at >= _LINE_EVERY_S:
+            told_at = now()
+            said = _said(progress, before)
+            typer.echo(f"{progress.done:,} of {progress.total:,} photos · {said}", err=True)
+
+    return tell
 
 
 def _said(progress: Progress, before: int) -> str:

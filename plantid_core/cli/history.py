@@ -198,6 +198,7 @@ def _collection(*, cached: bool = False) -> Iterator[Collection]:
     ``cached`` gives it the shared cache, to be cleaned of what is deleted.
     """
     from plantid_core import parts
+    from plantid_core.compare.calibration import load
     from plantid_core.compare.names.reconcile import open_names
     from plantid_core.resilience.cache import Cache
     from plantid_core.resilience.link import Address
@@ -212,7 +213,8 @@ def _collection(*, cached: bool = False) -> Iterator[Collection]:
         address = Address.of(client) if client is not None else None
         owned.append(cache := Cache(address, parts.policy(settings)))
         owned.append(names := open_names(settings.data_dir))
-        owned.append(collection := parts.make_collection(settings, cache, names))
+        collection = parts.make_collection(settings, cache, names, load(settings.data_dir))
+        owned.append(collection)
         yield collection
 
 

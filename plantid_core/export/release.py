@@ -13,6 +13,7 @@ from plantid_core.plants import Taxon
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from plantid_core.compare.calibration import Calibration
     from plantid_core.compare.names.values import Level, Reconciler
     from plantid_core.export.sensitive import Rule
     from plantid_core.plants import Answer, Consensus
@@ -84,12 +85,14 @@ class Released:
 class Terms:
     """By what names are compared, which plants are ``sensitive`` (None: the owner's own copy, as it is).
 
-    ``include_sandbox`` lets answers of the sandbox out, marked.
+    ``include_sandbox`` lets answers of the sandbox out, marked. ``calibration`` is what the joint ranking is
+    made with where it is made anew, without the sandbox.
     """
 
     names: Reconciler
     sensitive: Sensitive | None
     include_sandbox: bool = False
+    calibration: Calibration | None = None
 
 
 def release(observed: Observed, terms: Terms) -> Released | None:
@@ -102,7 +105,7 @@ def release(observed: Observed, terms: Terms) -> Released | None:
             if not answers and not decided:
                 return None
             # The joint ranking that was kept has the sandbox's votes in it.
-            joint = consensus(answers, terms.names)
+            joint = consensus(answers, terms.names, terms.calibration)
     told = Released(
         observed,
         answers,

@@ -15,6 +15,9 @@ import pytest
 from folders import crops
 from processes import until
 
+from plantid_core.batch.order import Estimate, Progress
+from plantid_core.cli.batch import log_lines
+
 if TYPE_CHECKING:
     from tests.conftest import SandboxServer
 
@@ -114,6 +117,23 @@ def test_a_batch_killed_and_interrupted_answers_every_photo_once(command: Comman
     found = json.loads(said)
     assert found["credits"] >= sum(map(command.calls, ROUTES))
     assert found["sandbox_rows"] > 0
+
+
+def test_a_log_gets_a_line_every_ten_seconds(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where no bar can be drawn, a long run still says how far it is, and no more often."""
+    seconds = [0.0]
+    estimate = Estimate(100, 100, 10, 0, 0, {"plantnet": 90}, 0, 90.0)
+    tell = log_lines(estimate, lambda: seconds[0])
+
+    for at in (5.0, 9.9, 10.0, 15.0, 20.0):
+        seconds[0] = at
+        tell(Progress(10 + int(at), 100, at, 90.0 - at, int(at), 3, ()))
+
+    told = capsys.readouterr().err.splitlines()
+    assert [line.split(" · ")[:2] for line in told] == [
+        ["20 of 100 photos", "1.0 photos/s"],
+        ["30 of 100 photos", "1.0 photos/s"],
+    ]
 
 
 def test_a_dry_run_asks_nobody_and_leaves_nothing(command: Command) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kept import CHERRY, DAISY, SLIPPER, answer, determined, observed
 
+from plantid_core.compare.calibration import BetaMap, Calibration
 from plantid_core.compare.names.reconcile import shipped as names
 from plantid_core.export.observations import write_csv
 from plantid_core.export.release import ONLY_SANDBOX, Terms
@@ -80,6 +82,22 @@ def test_asked_for_it_comes_with_its_mark() -> None:
 
     marks = {line["provider"]: line["sandbox"] for line in lines}
     assert marks == {"plantnet": "True", "offline": "False", "consensus": "True"}
+
+
+def test_without_the_sandbox_the_joint_ranking_is_calibrated_as_ever(terms: Terms) -> None:
+    """It is made anew from the answers that are left, with the same maps as on the page."""
+    kept = observed(answer("plantnet", CHERRY, sandbox=True), answer("offline", CHERRY, score=0.9))
+    doubtful = Calibration({"offline": BetaMap(1.0, 1.0, -2.0, 40)})
+
+    plain, _ = table(kept, terms=terms)
+    calibrated, _ = table(kept, terms=replace(terms, calibration=doubtful))
+
+    was, now = (
+        next(float(line["score"]) for line in lines if line["provider"] == "consensus")
+        for lines in (plain, calibrated)
+    )
+    assert was == pytest.approx(0.9)
+    assert now == pytest.approx(doubtful.apply("offline", 0.9, sandbox=False))
 
 
 def test_practice_on_the_sandbox_does_not_hide_a_determination(terms: Terms) -> None:
