@@ -111,6 +111,7 @@ class ClusterTeam:
         self._membership = Membership()
         self._begun: Counter[str] = Counter()
         try:
+            # distributed has no types of its own.
             self._client.subscribe_topic(self._membership.name, self._note_begin)  # type: ignore[no-untyped-call]
             self._client.register_plugin(self._membership)
             self._services = self._ask_services()

@@ -142,6 +142,7 @@ def test_calls_of_a_lost_worker_count_as_paid(
 
 def test_a_server_that_says_nothing_is_no_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
     """A web server waits to be spoken to, and would be waited for without end."""
+    # Nobody answers, however long it is waited for: a short patience shows the same.
     monkeypatch.setattr(plantid_core.cluster, "REACH_S", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]

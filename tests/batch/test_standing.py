@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from plantid_core.batch.standing import Standings
-from plantid_core.plants import Answer
+from plantid_core.plants import Answer, AnswerError
 
 NAME = "plant_id"
 
 
 def failure(code: str, retry_after_s: float | None = None) -> Answer:
-    error = {"code": code, "message": code, "retry_after_s": retry_after_s}
-    return Answer(NAME, "unavailable", source="upstream", sandbox=True, elapsed_ms=1.0, error=error)  # type: ignore[arg-type]
+    error: AnswerError = {"code": code, "message": code, "retry_after_s": retry_after_s}
+    return Answer(NAME, "unavailable", source="upstream", sandbox=True, elapsed_ms=1.0, error=error)
 
 
 def heard() -> Answer:

@@ -24,6 +24,8 @@ Identity = int | str
 
 WCVP = ("plant_name_id", "taxon_rank", "taxon_status", "taxon_name", "accepted_plant_name_id")
 DARWIN_CORE = ("taxonID", "scientificName", "acceptedNameUsageID", "taxonomicStatus", "taxonRank")
+# As many as always fit the 64 bits of SQLite's whole numbers.
+_MOST_DIGITS = 18
 _SIMPLE_COLUMNS = 30
 _SIMPLE = {
     "id": 0, "accepted": 1, "synonym": 3, "status": 4, "rank": 5, "kingdom": 10, "family": 14,
@@ -186,8 +188,8 @@ def _identity(text: str) -> Identity | None:
 
 
 def _whole(text: str) -> int | None:
-    # SQLite's whole numbers have 64 bits.
-    return int(text) if text.isdecimal() and text.isascii() and len(text) < 19 else None  # noqa: PLR2004
+    plain = text.isdecimal() and text.isascii() and len(text) <= _MOST_DIGITS
+    return int(text) if plain else None
 
 
 def _own(status: str, identity: str) -> Identity | None:

@@ -23,7 +23,8 @@ _MOST_GROWTH = 200
 _GROWTH_LOOKED_AT_EVERY = 1 << 20
 _MEMBERS_LOOKED_AT = 50
 _TABLES = (".csv", ".tsv", ".txt")
-# An archive's names may be no UTF-8 although it says so.
+# An archive's names may be no UTF-8 although it says so; a compression that zipfile does not know is a
+# NotImplementedError.
 _DAMAGED = (
     EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, gzip.BadGzipFile,
     NotImplementedError, UnicodeDecodeError,
