@@ -5,11 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from plantid_core.web import batch_panel, cards
-from plantid_core.web.application import workbench
+from plantid_core.web.session import desk
 
 cards.style()
 st.title("Batch", anchor=False)
 header = st.container()
-batch_panel.show(workbench())
+batch_panel.show(desk())
 with header:
-    cards.badges(workbench().readiness(), None)
+    cards.badges(desk().readiness(), None)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from plantid_core.web import application, breaker_live_panel, breaker_panel, breaker_simulate_panel
+from plantid_core.web import breaker_live_panel, breaker_panel, breaker_simulate_panel
+from plantid_core.web.session import desk
 
+desk().require("lab.simulate")
 breaker_panel.style()
 st.title("Breaker lab", anchor=False)
 st.caption(
@@ -15,7 +17,7 @@ st.caption(
 live, simulate = st.tabs(["Live", "Simulate"], key="tab", on_change="rerun", bind="query-params")
 if live.open:
     with live:
-        breaker_live_panel.show(application.workbench().settings.data_dir / "models")
+        breaker_live_panel.show(desk(), desk().settings.data_dir / "models")
 if simulate.open:
     with simulate:
         breaker_simulate_panel.show()

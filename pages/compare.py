@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from plantid_core.web import cards, compare_folder, compare_one, compare_table, herbarium_panel
-from plantid_core.web.application import workbench
+from plantid_core.web.session import desk
 
 cards.style()
 compare_table.style()
@@ -19,12 +19,12 @@ one, folder, herbarium = st.tabs(
 )
 if one.open:
     with one:
-        compare_one.show(workbench())
+        compare_one.show(desk())
 if folder.open:
     with folder:
-        compare_folder.show(workbench())
+        compare_folder.show(desk())
 if herbarium.open:
     with herbarium:
-        herbarium_panel.show(workbench())
+        herbarium_panel.show(desk())
 with header:
-    cards.badges(workbench().readiness(), None)
+    cards.badges(desk().readiness(), None)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from plantid_core.web.application import workbench
+from plantid_core.web.session import desk
 from plantid_core.web.stage import board
+from plantid_core.web.stage.seat import Seat
 from plantid_core.web.stage.theatre import stage
 
 board.style()
@@ -14,6 +15,7 @@ st.caption(
     "Each switch breaks a part of this very app, for everybody who uses it. One page at a time has"
     " the stage, and a stage that is left resets itself."
 )
-board.live(stage(workbench()))
+seat = Seat(stage(desk().workbench_for("stage.see")), desk(), board.session())
+board.live(seat)
 with st.expander("Drills", icon=":material/fact_check:"):
-    board.drills(stage(workbench()))
+    board.drills(seat)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
-from plantid_core.web import application, cards, compare_table, history_panel
+from plantid_core.web import cards, compare_table, history_panel
+from plantid_core.web.session import desk
 
 cards.style()
 compare_table.style()
 history_panel.style()
 st.title("History", anchor=False)
 header = st.container()
-history_panel.show(application.workbench())
+history_panel.show(desk())
 with header:
-    cards.badges(application.workbench().readiness(), None)
+    cards.badges(desk().readiness(), None)

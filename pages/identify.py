@@ -5,24 +5,26 @@ from __future__ import annotations
 import streamlit as st
 
 from plantid_core.errors import PlantIDError
-from plantid_core.web import asked, cards, decide, form, keeping, trace_chart
-from plantid_core.web.application import workbench
+from plantid_core.web import asked, cards, decide, door, form, keeping, trace_chart
+from plantid_core.web.session import desk
 
 cards.style()
 st.title("Identify a plant", anchor=False)
 header = st.container()
+if door.shut(desk(), "identify.ask", "Sign in to identify a plant."):
+    st.stop()
 left, right = st.columns([1, 2], gap="large")
 
 with left:
-    question = form.ask(workbench())
-    wish = keeping.ask(workbench())
+    question = form.ask(desk())
+    wish = keeping.ask(desk())
     ready = bool(question.photos and question.providers)
     pressed = st.button("Identify", type="primary", disabled=not ready, width="stretch")
 
 with right:
     if pressed:
         try:
-            asked.begin(workbench(), question)
+            asked.begin(desk(), question)
         except PlantIDError as error:
             st.error(str(error), icon=":material/error:")
     note = st.empty()
@@ -39,9 +41,9 @@ with right:
                 if ready
                 else "These answers belong to the photos you gave before."
             )
-        decide.show(workbench(), wish, about, shown)
+        decide.show(desk(), wish, about, shown)
         if wish is not None and wish.keep:
-            keeping.keep_once(workbench(), wish, about, shown)
+            keeping.keep_once(desk(), wish, about, shown)
         with st.expander("What happened", icon=":material/timeline:"):
             st.caption(trace_chart.finding(shown))
             st.plotly_chart(trace_chart.waterfall(shown), alt=trace_chart.finding(shown))
@@ -53,4 +55,4 @@ with right:
         )
 
 with header:
-    cards.badges(workbench().readiness(), last[1] if last else None)
+    cards.badges(desk().readiness(), last[1] if last else None)

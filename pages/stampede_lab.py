@@ -5,7 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from plantid_core.web import stampede_controls, stampede_panel, stampede_trace
+from plantid_core.web.session import desk
 
+desk().require("lab.simulate")
 stampede_panel.style()
 st.title("Stampede lab", anchor=False)
 st.caption(
@@ -18,7 +20,7 @@ with left:
     choice = stampede_controls.choose()
 with right:
     if choice.strategies:
-        stampede_panel.show(choice)
+        stampede_panel.show(desk(), choice)
     else:
         st.info(
             "Here you will see requests, waiters and calls upstream around one expiry, a lane a"

@@ -9,7 +9,8 @@ import streamlit as st
 from plantid_core.lab import trial
 from plantid_core.lab.attacks import ATTACKS, Attack
 from plantid_core.upload import Upload
-from plantid_core.web import gates
+from plantid_core.web import door, gates
+from plantid_core.web.session import desk
 
 _OWN = "Your own file"
 _KEPT = 6
@@ -61,6 +62,7 @@ def _result(chosen: Attack | Upload) -> trial.Trial:
     else:
         key, hostile = chosen.id, chosen.expect == "reject"
     if key not in kept:
+        desk().require("upload.try")
         with st.spinner("Both are looking at it …", show_time=True):
             upload = chosen if isinstance(chosen, Upload) else chosen.upload()
             kept[key] = trial.run(upload, hostile=hostile)
@@ -75,6 +77,8 @@ st.caption(
     "Every file passes six gates. A hostile one is stopped before it costs memory or time; an honest"
     " one comes out as a picture and nothing else."
 )
+if door.shut(desk(), "upload.try", "Sign in to throw files at the chain."):
+    st.stop()
 left, right = st.columns([1, 2], gap="large")
 with left:
     picked = _choose()

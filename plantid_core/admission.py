@@ -45,11 +45,25 @@ class Admission:
                 raise verdict.with_traceback(None)
             return verdict
 
+    def at_hand(self, upload: Upload) -> Photo | None:
+        """Return the photo of a file that was admitted a while ago, without waiting for anything.
+
+        None where the verdict is not here, or is a refusal; nothing is counted.
+        """
+        try:
+            kept = self._verdicts.get(self._key(upload))
+        except UploadRejected:
+            return None
+        return None if kept is None or isinstance(kept[1], UploadRejected) else kept[1]
+
+    def _key(self, upload: Upload) -> str:
+        promised = precheck(upload.data, upload.filename, self._policy)
+        digest = hashlib.sha256(upload.data).hexdigest()
+        return f"{digest}:{promised}:{self._policy.version}"
+
     def _verdict(self, upload: Upload, deadline: Deadline, trace: Trace) -> Photo | UploadRejected:
         with trace.stage("validate") as note:
-            promised = precheck(upload.data, upload.filename, self._policy)
-            digest = hashlib.sha256(upload.data).hexdigest()
-            key = f"{digest}:{promised}:{self._policy.version}"
+            key = self._key(upload)
             if (kept := self._verdicts.get(key)) is not None:
                 note.text = "verdict kept"
                 return kept[1]

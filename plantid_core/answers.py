@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter, ValidationError
 
 from plantid_core import errors
+from plantid_core.derived import Derived
 from plantid_core.plants import LOCAL, Answer, Reply
 from plantid_core.telemetry import shout
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from plantid_core.resilience.driver import Cached
 
 _REPLY: TypeAdapter[Reply] = TypeAdapter(Reply)
+# The cache hands out the same value for as long as it is near.
+_read: Derived[object, Reply] = Derived(_REPLY.validate_python)
 
 
 def answer(provider: Provider, outcome: Cached | BaseException, elapsed_ms: float) -> Answer:
@@ -22,7 +25,7 @@ def answer(provider: Provider, outcome: Cached | BaseException, elapsed_ms: floa
     if isinstance(outcome, BaseException):
         return failure(provider, outcome, elapsed_ms)
     try:
-        reply = _REPLY.validate_python(outcome.value)
+        reply = _read(outcome.value)
     except ValidationError:
         unread = errors.ProviderUnavailable(
             provider.name, "malformed", "The kept answer could not be read."

@@ -83,12 +83,25 @@ class Deleted:
     still_cached: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """An observation that is to be kept, with its photos' bytes.
+
+    ``cache_keys`` tells, by provider, where its answer is cached.
+    """
+
+    observed: Observed
+    photos: tuple[Photo, ...]
+    cache_keys: Mapping[str, str]
+
+
 class Collection:
     """The observations of all owners; safe to use from any threads and processes.
 
     Every method names the owner, and reaches that owner's only. ``keep_days`` is how long observations
     are kept (None: until they are deleted); ``rules`` returns which places others are not told exactly,
-    ``calibration`` is what joint rankings are made with.
+    ``calibration`` is what joint rankings are made with. ``settle`` is called with the owner before
+    anything of theirs is looked at: what somebody has been promised to be kept is then to be there.
     """
 
     def __init__(
@@ -101,6 +114,7 @@ class Collection:
         calibration: Calibration | None = None,
         now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
     ) -> None:
+        self.settle: Callable[[str], object] = _nothing_to_settle
         self._history, self._photos, self._cache = stores.history, stores.photos, stores.cache
         self._turns = Turns(stores.folder, self._sweep)
         self._names, self._rules = names, rules
@@ -129,9 +143,36 @@ class Collection:
         where its answer is cached. Raises `QuotaExceeded`, `StorageFailed`, `HistoryUnavailable` or
         `ObservationRefused`: then nothing of it is kept.
         """
-        self.expire_if_due()
         with suppress(ObservationNotFound):
-            return self._history.get(owner, outcome.id)
+            return self.get(owner, outcome.id)
+        keeping = self.keeping(
+            owner,
+            outcome,
+            photos,
+            organs,
+            circumstances=circumstances,
+            language=language,
+            cache_keys=cache_keys,
+        )
+        self.expire_if_due()
+        with self._turns.take([owner]):
+            for photo in photos:
+                self._photos.put(owner, photo.jpeg)
+            self._history.add(keeping.observed, keeping.cache_keys)
+        return self._history.get(owner, outcome.id)
+
+    def keeping(
+        self,
+        owner: str,
+        outcome: Outcome,
+        photos: Sequence[Photo],
+        organs: Sequence[Organ],
+        *,
+        circumstances: Circumstances = NOWHERE,
+        language: str = "en",
+        cache_keys: Mapping[str, str] | None = None,
+    ) -> Keeping:
+        """Return what `keep` would keep, as of now, for `keep_all` to keep with others."""
         kept = tuple(
             KeptPhoto(photo.sha256, organ, photo.width, photo.height, photo.source_format)
             for photo, organ in zip(photos, organs, strict=True)
@@ -147,29 +188,45 @@ class Collection:
             outcome.consensus,
             outcome.rung,
         )
-        with self._turns.take([owner]):
-            for photo in photos:
-                self._photos.put(owner, photo.jpeg)
-            self._history.add(observed, dict(cache_keys or {}))
-        return self._history.get(owner, outcome.id)
+        return Keeping(observed, tuple(photos), dict(cache_keys or {}))
+
+    def keep_all(self, keepings: Sequence[Keeping]) -> None:
+        """Keep many in one turn and one transaction: all of them or none.
+
+        Of an outcome that is kept already nothing changes. A photo that is there already is not read
+        again. Raises what `keep` raises.
+        """
+        self.expire_if_due()
+        photos = {
+            (one.observed.owner, photo.sha256): photo for one in keepings for photo in one.photos
+        }
+        with self._turns.take(sorted({one.observed.owner for one in keepings})):
+            for (owner, photo_id), photo in photos.items():
+                if not self._photos.holds(owner, photo_id, len(photo.jpeg)):
+                    self._photos.put(owner, photo.jpeg)
+            self._history.add_many([(one.observed, one.cache_keys) for one in keepings])
 
     def get(self, owner: str, observation_id: str) -> Observed:
         """Return an observation; raises `ObservationNotFound`."""
+        self.settle(owner)
         return self._history.get(owner, observation_id)
 
     def find(
         self, owner: str, wanted: Filter = EVERYTHING, *, limit: int = 50, after: str | None = None
     ) -> Page:
         """Return those wanted, newest first; ``after`` is the page's before."""
+        self.settle(owner)
         self.expire_if_due()
         return self._history.find(owner, wanted, limit=limit, after=after)
 
     def describe(self, owner: str, observation_id: str, circumstances: Circumstances) -> None:
         """Replace where, when and by whom it was seen; raises `ObservationNotFound`."""
+        self.settle(owner)
         self._history.describe(owner, observation_id, circumstances)
 
     def photo(self, owner: str, photo_id: str) -> bytes:
         """Return a kept photo's JPEG; raises `PhotoNotFound` or `PhotoDamaged`."""
+        self.settle(owner)
         return self._photos.get(owner, photo_id)
 
     def determine(
@@ -186,7 +243,7 @@ class Collection:
         it, and is then marked. Raises `NotSuggested` where the provider did not suggest that,
         `NameUnparsable` for a name of the person's own that is none, `ObservationNotFound`.
         """
-        observed = self._history.get(owner, observation_id)
+        observed = self.get(owner, observation_id)
         basis = basis_of(observed, decision)
         if basis.sandbox and decision.action != "rejected" and not include_sandbox:
             raise SandboxNotBotany(
@@ -210,6 +267,7 @@ class Collection:
 
     def forget(self, owner: str, ids: Iterable[str]) -> Deleted:
         """Delete these observations, the photos that no other one of the owner's needs, cached answers."""
+        self.settle(owner)
         with self._turns.take([owner]):
             forgotten = self._history.delete(owner, ids)
             gone = self._drop_photos(owner, forgotten.photo_ids)
@@ -217,6 +275,7 @@ class Collection:
 
     def forget_all(self, owner: str) -> Deleted:
         """Delete all that is the owner's: observations, every photo, cached answers."""
+        self.settle(owner)
         with self._turns.take([owner]):
             forgotten = self._history.delete_all(owner)
             gone = self._photos.delete_all(owner)
@@ -271,6 +330,7 @@ class Collection:
         """
         if include_sandbox and not path.stem.endswith(SANDBOX_SUFFIX):
             path = path.with_stem(f"{path.stem}{SANDBOX_SUFFIX}")
+        self.settle(owner)
         sensitive = Sensitive(self._rules(), self._names)
         terms = Terms(self._names, sensitive, include_sandbox, self._calibration)
         observations = self._history.all(owner, wanted)
@@ -290,6 +350,7 @@ class Collection:
 
     def export_mine(self, owner: str, path: Path) -> Exported:
         """Write all that is the owner's, exactly as it is kept, into one ZIP for its owner."""
+        self.settle(owner)
         with whole_file(path) as file:
             return write_mine(
                 file,
@@ -315,11 +376,13 @@ class Collection:
 
     def _sweep(self, owner: str) -> None:
         """Delete the owner's photos that no observation needs: what a crash left."""
-        needed = {
-            photo.photo_id for observed in self._history.all(owner) for photo in observed.photos
-        }
+        needed = self._history.photo_ids(owner)
         owned = [photo.photo_id for photo in self._photos.owned(owner)]
         self._drop_photos(owner, [photo_id for photo_id in owned if photo_id not in needed])
+
+
+def _nothing_to_settle(owner: str) -> None:
+    del owner
 
 
 def _is_verified(observed: Observed) -> bool:

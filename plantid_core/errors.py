@@ -28,6 +28,13 @@
     ├── InputUnreadable         (path, reason)                a file that is not what a command needs
     ├── HerbariumUnusable       (reason)                      the local herbarium cannot be used or made
     ├── TooFewPhotos            (photos, right)               a calibration on too little
+    ├── SignInRequired          (action)                      nobody in particular may not do that
+    ├── PermissionDenied        (action, scope)               this person or token may not do that
+    ├── TokenRefused            (reason)                      a token that is unknown, expired or revoked
+    ├── TokenUnknown            (token_id)                    there is no token of this id
+    ├── AccessUnfit             (field, limit, value)         a person or token that cannot be made so
+    ├── PersonUnknown           (who)                         nobody of this name has signed in
+    ├── Throttled               (limit, retry_after_s)        too many requests of one person or address
     └── ProviderError           (provider, code, retry_after_s, uncounted, transient)
         ├── ProviderUnavailable     could not be reached, or failed
         ├── ProviderQuotaExceeded   no credits left, or asked to slow down
@@ -309,6 +316,81 @@ class HerbariumUnusable(PlantIDError):
     def __init__(self, reason: str, message: str) -> None:
         self.reason = reason
         super().__init__(message)
+
+
+class SignInRequired(PlantIDError):
+    """Somebody unknown asked for what takes a sign-in; ``action`` names it (see `access.rules`)."""
+
+    def __init__(self, action: str) -> None:
+        self.action = action
+        super().__init__("This needs a sign-in. Sign in, or send a token.")
+
+
+class PermissionDenied(PlantIDError):
+    """A person or token asked for what it may not do.
+
+    ``action`` names it (see `access.rules`); ``scope`` is what a token lacks, None where its owner
+    may not do it either.
+    """
+
+    def __init__(self, action: str, *, scope: str | None = None) -> None:
+        self.action = action
+        self.scope = scope
+        super().__init__(
+            "You may not do this here. Ask whoever runs this app."
+            if scope is None
+            else f"This token has not the scope {scope!r}. Make one that has."
+        )
+
+
+class TokenRefused(PlantIDError):
+    """A token that lets nobody in: ``reason`` is unknown, expired, revoked or deactivated."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            "The token is not valid: it is unknown, has expired or was revoked. Make a new one."
+        )
+
+
+class TokenUnknown(PlantIDError):
+    """There is no token of this id; it is what `plantid token list` shows, not the token's word."""
+
+    def __init__(self, token_id: str) -> None:
+        self.token_id = token_id
+        super().__init__(f"There is no token {token_id!r}. `plantid token list` tells which are.")
+
+
+class AccessUnfit(PlantIDError):
+    """A person or token that cannot be made like this.
+
+    ``field`` names what is unfit, ``limit`` is what is allowed, ``value`` what was found.
+    """
+
+    def __init__(self, field: str, limit: str, value: str) -> None:
+        self.field = field
+        self.limit = limit
+        self.value = value
+        super().__init__(f"This cannot be: {field} must be {limit}, and is {value}.")
+
+
+class PersonUnknown(PlantIDError):
+    """Nobody of this id or subject has signed in here; ``who`` is what was asked for."""
+
+    def __init__(self, who: str) -> None:
+        self.who = who
+        super().__init__(
+            f"Nobody known here is called {who!r}. `plantid person list` tells who is."
+        )
+
+
+class Throttled(PlantIDError):
+    """One person, token or address asks too often; ``limit`` is like ``60 per 1 minute``."""
+
+    def __init__(self, limit: str, retry_after_s: float) -> None:
+        self.limit = limit
+        self.retry_after_s = retry_after_s
+        super().__init__(f"Too many requests: {limit} are allowed. Try again in a moment.")
 
 
 class ProviderError(PlantIDError):

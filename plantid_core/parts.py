@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from plantid_core.errors import PlantIDError, StoreUnavailable
-from plantid_core.plants import LOCAL, Occasional
+from plantid_core.plants import LOCAL
 from plantid_core.resilience.policy import Policy
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     import redis
 
+    from plantid_core.access.registry import Registry
     from plantid_core.collection import Collection
     from plantid_core.compare.calibration import Calibration
     from plantid_core.compare.names.values import Reconciler
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from plantid_core.sandbox.embedded import EmbeddedSandbox
     from plantid_core.settings import Settings
     from plantid_core.store.embedded import EmbeddedStore
+    from plantid_core.store.history.engine import Database
 
 _SANDBOX_KEY = "sandbox"
 _USER_PER_MINUTE = 60
@@ -135,7 +137,8 @@ def offered(providers: Mapping[str, Provider]) -> dict[str, Provider]:
     return {
         name: provider
         for name, provider in providers.items()
-        if not isinstance(provider, Occasional) or provider.offered
+        # Not `isinstance(provider, Occasional)`: that would ask twice, and cost more than the answer.
+        if getattr(provider, "offered", True)
     }
 
 
@@ -266,16 +269,34 @@ def make_guards(
     }
 
 
+def make_database(settings: Settings) -> Database:
+    """Return the database of observations, people and tokens; it is opened on first use."""
+    from plantid_core.store.history.history import open_database
+
+    return open_database(settings)
+
+
+def make_registry(settings: Settings, database: Database) -> Registry:
+    """Return who people are, with their tokens, and the keys that sign."""
+    from plantid_core.access.registry import Registry
+
+    return Registry(settings, database)
+
+
 def make_collection(
-    settings: Settings, cache: Cache, names: Reconciler, calibration: Calibration
+    settings: Settings,
+    cache: Cache,
+    names: Reconciler,
+    calibration: Calibration,
+    database: Database | None = None,
 ) -> Collection:
-    """Return what people keep, in the data directory or the database that the settings name.
+    """Return what people keep, in the data directory and the database, or the one the settings name.
 
     A user's own ``sensitive.csv`` in the data directory adds to the plants whose place is not told.
     """
     from plantid_core.collection import Collection, Stores
     from plantid_core.export import sensitive
-    from plantid_core.store.history.history import open_history
+    from plantid_core.store.history.history import History
     from plantid_core.store.photos import PhotoStore
 
     own = settings.data_dir / "sensitive.csv"
@@ -284,7 +305,7 @@ def make_collection(
         return (*sensitive.shipped(), *(sensitive.read(own) if own.exists() else ()))
 
     stores = Stores(
-        open_history(settings),
+        History(database or make_database(settings)),
         PhotoStore(settings.data_dir / "photos"),
         cache,
         settings.data_dir / "collection",

@@ -35,7 +35,7 @@ from plantid_core.plants import (
 from plantid_core.resilience.at_hand import at_hand, last_resort
 from plantid_core.resilience.driver import Cached
 from plantid_core.resilience.heartbeat import lease_lost
-from plantid_core.telemetry import tell
+from plantid_core.telemetry import metrics, request, tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -93,14 +93,17 @@ class Pipeline:
     ) -> Asking:
         """Ask every provider at once; never raises for a provider's sake."""
         question = Question(observation, deadline, fresh, user)
-        asked = {provider.name: self._ask(provider, question, trace) for provider in providers}
+        keys = {provider.name: cache_key(provider, observation) for provider in providers}
+        tell_asked(keys)
+        asked = {one.name: self._ask(one, keys[one.name], question, trace) for one in providers}
         return Asking(self, tuple(summary(photo) for photo in photos), asked, trace)
 
-    def _ask(self, provider: Provider, question: Question, trace: Trace) -> _Asked:
-        cache = self.local if provider.name in LOCAL else self.shared
-        key = cache_key(provider, question.observation)
-        # What the laboratory replays: when which answer was wanted, and nothing of what was asked.
-        tell("identify.asked", provider=provider.name, key=key.rpartition(":")[2])
+    def cache_of(self, provider: str) -> Cache:
+        """Return where a provider's answers are kept."""
+        return self.local if provider in LOCAL else self.shared
+
+    def _ask(self, provider: Provider, key: str, question: Question, trace: Trace) -> _Asked:
+        cache = self.cache_of(provider.name)
         guards = self.guards.get(provider.name)
         asked = _Asked(provider, question, trace, cache, key, guards, self.credits)
         found = None if question.fresh else at_hand(cache, key)
@@ -144,9 +147,11 @@ class Asking:
     def _joined(self) -> Outcome:
         answers = tuple(self.answer(name) for name in self._asked)
         step = rung(answers)
-        with self._trace.stage("consensus"):
+        with self._trace.stage("consensus") as note:
+            note.facts = {"rung": step}
             retry_s = earliest_retry_s(answers)
             agreed = nobody(retry_s) if step == "none" else self._pipeline.join(answers)
+        metrics.identified(step, answers)
         return Outcome(
             id=uuid.uuid4().hex,
             photos=self._photos,
@@ -182,6 +187,11 @@ class _Asked:
 
     def ask(self) -> Cached:
         """Return the answer from the cache, or the provider's own."""
+        # Said here: the thread is the crew's, and knows of no request.
+        with request.bound(self.trace.request_id):
+            return self._found()
+
+    def _found(self) -> Cached:
         deadline, fresh, guards = self.question.deadline, self.question.fresh, self.guards
         deadline.require()
         # A call whose lease is lost is broken off at its next look at the clock.
@@ -191,7 +201,10 @@ class _Asked:
         def identify() -> Reply:
             # A refresh behind this caller runs in another thread: its own answer cost nothing.
             self.paid |= threading.get_ident() == asking
-            return self.provider.identify(self.question.observation, bounded)
+            with metrics.called(self.provider.name, self.trace) as call:
+                reply = self.provider.identify(self.question.observation, bounded)
+                call.status = reply.status
+            return reply
 
         if guards is None:
             return self.cache.get(self.key, identify, deadline, fresh=fresh)
@@ -240,6 +253,7 @@ class _Asked:
             outcome = error
             given = failure(self.provider, error, self._elapsed_ms())
         self._note.text = given.error["message"] if given.error else ""
+        self._note.facts = {"status": given.status, "source": given.source}
         if isinstance(outcome, Cached) and given.error is None:
             happened = "".join(f", {event.replace('_', ' ')}" for event in outcome.events)
             self._note.text = f"{given.status} ({given.source}{happened})"
@@ -253,6 +267,14 @@ class _Asked:
 def reply_kind(reply: object) -> Kind | None:
     """Tell the cache that "no such plant" is kept for less time than a name."""
     return "negative" if isinstance(reply, Reply) and reply.status != "ok" else None
+
+
+def tell_asked(keys: Mapping[str, str]) -> None:
+    """Log which answers are wanted now, by provider: what the laboratory replays.
+
+    The digests of the cache's keys tell them apart, and nothing of what was asked.
+    """
+    tell("identify.asked", keys={name: key.rpartition(":")[2] for name, key in keys.items()})
 
 
 def cache_key(provider: Provider, observation: Observation) -> str:

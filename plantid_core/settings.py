@@ -7,8 +7,10 @@ The order of precedence is: arguments, environment, the file that ``PLANTID_X_FI
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from contextlib import suppress
+from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 from urllib.parse import urlsplit
@@ -140,6 +142,28 @@ class Settings(BaseSettings):
     lease_s: float = Field(default=1.5, gt=0)
     near_size: int = Field(default=4096, ge=0)
 
+    public_url: str | None = None
+    oidc_issuer: str | None = None
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr | None = None
+    oidc_scope: str = "openid profile"
+    oidc_role_claim: str = "roles"
+    oidc_admin_role: str = "admin"
+    admins: str = ""
+
+    trusted_proxies: str = ""
+    https_redirect: bool | None = None
+    hsts_seconds: int = Field(default=3600, ge=0)
+    hsts_subdomains: bool = False
+    hsts_preload: bool = False
+    body_limit_bytes: int = Field(default=51 * 1024 * 1024, ge=1)
+    throttle_anonymous: str = "60/minute"
+    throttle_user: str = "240/minute"
+    throttle_token: str = "600/minute"  # noqa: S105 - a rate
+    throttle_exempt: str = ""
+    metrics_token: SecretStr | None = None
+    otel_endpoint: str | None = None
+
     history_keep_days: int | None = Field(default=None, ge=1)
     recorded_by: str = ""
     licence: str = ""
@@ -165,7 +189,9 @@ class Settings(BaseSettings):
             raise ValueError(message)
         return url
 
-    @field_validator("plant_id_url", "plantnet_url", "sandbox_url")
+    @field_validator(
+        "plant_id_url", "plantnet_url", "sandbox_url", "public_url", "oidc_issuer", "otel_endpoint"
+    )
     @classmethod
     def _http_url(cls, url: str | None) -> str | None:
         if url is None:
@@ -176,6 +202,27 @@ class Settings(BaseSettings):
             raise ValueError(message)
         _require_port(parts)
         return url.rstrip("/")
+
+    @field_validator("trusted_proxies", "throttle_exempt")
+    @classmethod
+    def _networks(cls, text: str) -> str:
+        for one in words(text):
+            try:
+                ip_network(one, strict=False)
+            except ValueError:
+                message = f"must be addresses or networks like 10.0.0.0/8; {one!r} is none"
+                raise ValueError(message) from None
+        return text
+
+    @field_validator("throttle_anonymous", "throttle_user", "throttle_token")
+    @classmethod
+    def _rate(cls, text: str) -> str:
+        if text.strip().lower() in {"", "off"}:
+            return ""
+        if re.fullmatch(r"[1-9]\d{0,8}/(second|minute|hour|day)", text.strip()) is None:
+            message = f"must be like 60/minute (second, minute, hour, day) or off; it is {text!r}"
+            raise ValueError(message)
+        return text.strip()
 
     @field_validator("data_dir")
     @classmethod
@@ -213,6 +260,13 @@ class Settings(BaseSettings):
         "quota_user_per_minute",
         "history_keep_days",
         "database_url",
+        "secret_key_fallbacks",
+        "public_url",
+        "oidc_issuer",
+        "oidc_client_secret",
+        "metrics_token",
+        "otel_endpoint",
+        "https_redirect",
         mode="before",
     )
     @classmethod
@@ -222,25 +276,72 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        faults = []
-        if self.hard_ttl_s < self.soft_ttl_s:
-            faults.append("PLANTID_HARD_TTL_S must not be below PLANTID_SOFT_TTL_S")
-        if self.breaker_open_max_s < self.breaker_reset_s:
-            faults.append("PLANTID_BREAKER_OPEN_MAX_S must not be below PLANTID_BREAKER_RESET_S")
-        if self.environment == "production":
-            faults += self._production_faults()
-        if faults:
-            raise ValueError("; ".join(faults))
+        if faults := self.contradictions():
+            raise ValueError("; ".join(faults.values()))
         return self
 
-    def _production_faults(self) -> list[str]:
-        faults = []
+    def contradictions(self) -> dict[str, str]:
+        """Return what cannot be together, or is missing where others depend on it: a sentence by its id."""
+        faults = {}
+        if self.hard_ttl_s < self.soft_ttl_s:
+            faults["ttl.order"] = "PLANTID_HARD_TTL_S must not be below PLANTID_SOFT_TTL_S"
+        if self.breaker_open_max_s < self.breaker_reset_s:
+            faults["breaker.order"] = (
+                "PLANTID_BREAKER_OPEN_MAX_S must not be below PLANTID_BREAKER_RESET_S"
+            )
+        if self.oidc_issuer is not None and not (
+            self.oidc_client_id and self.oidc_client_secret is not None
+        ):
+            faults["oidc.client"] = (
+                "PLANTID_OIDC_ISSUER needs PLANTID_OIDC_CLIENT_ID and PLANTID_OIDC_CLIENT_SECRET"
+            )
+        if self.production:
+            faults |= self._production_faults()
+        return faults
+
+    def former_keys(self) -> tuple[str, ...]:
+        """Return the keys that what was signed may still be read with, the newest first."""
+        if self.secret_key_fallbacks is None:
+            return ()
+        return words(self.secret_key_fallbacks.get_secret_value())
+
+    @property
+    def production(self) -> bool:
+        """Tell whether this is where others depend on it."""
+        return self.environment == "production"
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Return the names this app answers to; ``.example.org`` stands for all beneath it too."""
+        return words(self.allowed_hosts) or ("localhost", "127.0.0.1", "[::1]")
+
+    @property
+    def redirects_to_https(self) -> bool:
+        """Tell whether plain HTTP is sent on to HTTPS: in production, unless it is told otherwise."""
+        return self.production if self.https_redirect is None else self.https_redirect
+
+    @property
+    def signs_in(self) -> bool:
+        """Tell whether people can sign in."""
+        return self.oidc_issuer is not None
+
+    @property
+    def address(self) -> str:
+        """Return the app's own address, as browsers have it."""
+        if self.public_url is not None:
+            return self.public_url
+        if self.production:
+            return f"https://{self.hosts[0].removeprefix('.')}"
+        return f"http://{'localhost' if self.host == '127.0.0.1' else self.host}:{self.port}"
+
+    def _production_faults(self) -> dict[str, str]:
+        faults = {}
         if self.secret_key is None:
-            faults.append("production needs PLANTID_SECRET_KEY")
+            faults["secret.missing"] = "production needs PLANTID_SECRET_KEY"
         if not self.allowed_hosts.strip():
-            faults.append("production needs PLANTID_ALLOWED_HOSTS")
+            faults["hosts.missing"] = "production needs PLANTID_ALLOWED_HOSTS"
         if not self.allow_sandbox and None in {self.plant_id_api_key, self.plantnet_api_key}:
-            faults.append(
+            faults["sandbox.answers"] = (
                 "production needs PLANTID_PLANT_ID_API_KEY and PLANTID_PLANTNET_API_KEY"
                 " (or PLANTID_ALLOW_SANDBOX=1, to answer from the sandbox)"
             )
@@ -263,6 +364,11 @@ class Settings(BaseSettings):
             _FileSource(settings_cls),
             _StreamlitSecretsSource(settings_cls),
         )
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Return the parts of a list that commas separate."""
+    return tuple(part for part in (one.strip() for one in text.split(",")) if part)
 
 
 def _parts(url: str) -> SplitResult:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypedDict, cast
 from plantid_core import credits as spending
 from plantid_core import parts
 from plantid_core.admission import Admission
+from plantid_core.at_hand import Answered, Nearby, keys_of
 from plantid_core.compare import calibration
 from plantid_core.compare.consensus import consensus
 from plantid_core.compare.names.reconcile import open_names
@@ -25,7 +26,7 @@ from plantid_core.errors import (
     PlantIDError,
     ProviderError,
 )
-from plantid_core.pipeline import Pipeline, cache_key, pictures, reply_kind
+from plantid_core.pipeline import Pipeline, pictures, reply_kind
 from plantid_core.plants import ORGANS, Observation, Organ
 from plantid_core.resilience.cache import Cache
 from plantid_core.resilience.counters import expose
@@ -37,16 +38,20 @@ from plantid_core.telemetry import Trace
 from plantid_core.upload import Upload
 from plantid_core.upload.isolation.pool import shared_pool
 from plantid_core.upload.rejection import reject
+from plantid_core.upload.verdict import count_again
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Sequence
+    from concurrent.futures import Future
     from typing import Self
 
     import redis
 
+    from plantid_core.access.registry import Registry
     from plantid_core.collection import Collection
     from plantid_core.credits import Spending
+    from plantid_core.keeper import Keeper
     from plantid_core.parts import Closable
     from plantid_core.pipeline import Asking
     from plantid_core.plants import Answer, Consensus, Outcome, Place, Provider
@@ -55,12 +60,20 @@ if TYPE_CHECKING:
     from plantid_core.providers.plantnet import PlantNet, Project
     from plantid_core.resilience.breaker_settings import BreakerReport, State
     from plantid_core.resilience.quota import QuotaState
+    from plantid_core.store.history.engine import Database
     from plantid_core.store.history.values import Observed
     from plantid_core.upload import Photo, Prefill
 
 MOST_PHOTOS = 5
 
 _PROJECT_DEADLINE_S = 3.0
+
+
+class HistoryState(TypedDict):
+    """Observations that wait to be written, and those that could not be kept."""
+
+    queued: int
+    failed: int
 
 
 class Readiness(TypedDict):
@@ -75,6 +88,7 @@ class Readiness(TypedDict):
     credits: dict[str, Spending]
     quotas: dict[str, QuotaState]
     bulkheads: dict[str, dict[str, int]]
+    history: HistoryState
 
 
 class Workbench:
@@ -89,6 +103,7 @@ class Workbench:
         self._stack = ExitStack()
         policy = parts.policy(settings)
         address = None if redis_client is None else Address.of(redis_client)
+        self.redis_address = address
         self.cache = Cache(
             address,
             policy,
@@ -121,8 +136,12 @@ class Workbench:
         self.calibration = calibration.load(settings.data_dir)
         join = partial(consensus, names=self.names, calibration=self.calibration)
         self._pipeline = Pipeline(self.cache, local, crews, self._guards, self.credits, join)
+        self._nearby = Nearby(self._pipeline)
         self._collection: Collection | None = None
-        self._collecting = threading.Lock()
+        self._access: Registry | None = None
+        self._database: Database | None = None
+        self._keeper: Keeper | None = None
+        self._collecting = threading.RLock()
 
     def __enter__(self) -> Self:
         return self
@@ -190,16 +209,68 @@ class Workbench:
 
         Raises what `identify` raises, before anybody is asked.
         """
-        deadline = self._deadline(deadline_s)
-        trace = Trace()
-        _require_count(len(photos))
-        admitted = [self.admission.photo(photo, deadline, trace) for photo in photos]
-        shown = _organs(organs, len(admitted))
-        observation = Observation(pictures(admitted, shown), place, date, language)
+        deadline, trace = self._deadline(deadline_s), Trace()
+        admitted = self._admitted(photos, deadline, trace)
+        asked = _question(admitted, organs, place, date, language)
         chosen = self._chosen(providers)
         return self._pipeline.begin(
-            admitted, observation, chosen, deadline, trace, fresh=fresh, user=user
+            admitted, asked, chosen, deadline, trace, fresh=fresh, user=user
         )
+
+    def _admitted(
+        self, photos: Sequence[Upload], deadline: Deadline, trace: Trace
+    ) -> tuple[Photo, ...]:
+        if not 1 <= len(photos) <= MOST_PHOTOS:
+            raise reject("photo_count", limit=MOST_PHOTOS, value=len(photos))
+        return tuple(self.admission.photo(photo, deadline, trace) for photo in photos)
+
+    def answer(
+        self,
+        photos: Sequence[Upload],
+        *,
+        organs: Sequence[Organ] | None = None,
+        place: Place | None = None,
+        date: dt.date | None = None,
+        language: str = "en",
+        user: str = "local",
+    ) -> Answered:
+        """Return what `identify` does, with what `keep_soon` needs."""
+        deadline, trace = self._deadline(None), Trace()
+        admitted = self._admitted(photos, deadline, trace)
+        asked = _question(admitted, organs, place, date, language)
+        outcome = self._pipeline.begin(
+            admitted, asked, self._chosen(None), deadline, trace, user=user
+        ).outcome()
+        return Answered(outcome, admitted, asked, keys_of(self._providers, outcome, asked))
+
+    def at_hand(
+        self,
+        photos: Sequence[Upload],
+        *,
+        organs: Sequence[Organ] | None = None,
+        place: Place | None = None,
+        date: dt.date | None = None,
+        language: str = "en",
+    ) -> Answered | None:
+        """Return what `answer` would, where this process alone can tell it; None where it cannot.
+
+        It waits for nothing, so that an event loop may call it; for one thread at a time. A request
+        that is to be refused is not refused here: ask as if nothing were at hand, and it will be.
+        """
+        trace = Trace()
+        admitted = [photo for one in photos if (photo := self.admission.at_hand(one))]
+        if not 1 <= len(photos) <= MOST_PHOTOS or len(admitted) < len(photos):
+            return None
+        try:
+            asked = _question(admitted, organs, place, date, language)
+        except PlantIDError:
+            return None
+        trace.passed("validate", trace.started, "verdict kept")
+        found = self._nearby.answer(admitted, asked, list(self._offered().values()), trace)
+        if found is not None:
+            for _ in photos:
+                count_again()
+        return found
 
     @property
     def collection(self) -> Collection:
@@ -207,16 +278,70 @@ class Workbench:
         with self._collecting:
             if self._collection is None:
                 self._collection = parts.make_collection(
-                    self.settings, self.cache, self.names, self.calibration
+                    self.settings, self.cache, self.names, self.calibration, self._shared_database()
                 )
                 self.own(self._collection)
             return self._collection
+
+    @property
+    def access(self) -> Registry:
+        """Return who people are, their tokens and the keys; opened on first use."""
+        # Asked with each request: mostly without a lock.
+        if self._access is None:
+            with self._collecting:
+                if self._access is None:
+                    registry = parts.make_registry(self.settings, self._shared_database())
+                    self.own(registry)
+                    self._access = registry
+        return self._access
+
+    @property
+    def keeper(self) -> Keeper:
+        """Return what writes to the collection behind everybody's back; started on first use."""
+        if self._keeper is None:
+            from plantid_core.keeper import Keeper
+
+            with self._collecting:
+                if self._keeper is None:
+                    keeper = Keeper(self.collection)
+                    self.own(keeper)
+                    self._keeper = keeper
+        return self._keeper
+
+    @property
+    def keeps_at_once(self) -> bool:
+        """Tell whether `keep_soon` has nothing to load or to open."""
+        return self._keeper is not None
+
+    def keep_soon(self, answered: Answered, owner: str) -> Future[None] | None:
+        """Keep an answer as `keep` does, without waiting for it.
+
+        Returns what to wait for before the answer is told: it was paid for, or nobody knows yet whether
+        its photos can be kept. None where it will be durable in a moment; see `keeper`. Raises what
+        `Keeper.put` raises.
+        """
+        asked = answered.asked
+        keeping = self.collection.keeping(
+            owner,
+            answered.outcome,
+            answered.photos,
+            [picture.organ for picture in asked.pictures],
+            circumstances=Circumstances(
+                asked.date, asked.place, None, self.settings.recorded_by, self.settings.licence
+            ),
+            language=asked.language,
+            cache_keys=answered.cache_keys,
+        )
+        keeper = self.keeper
+        awaited = answered.paid or keeper.crowded or not keeper.knows(keeping)
+        kept = keeper.put(keeping, awaited=awaited)
+        return kept if awaited else None
 
     def owner(self) -> str | None:
         """Return who owns what is made here: one local person; None where that takes a sign-in."""
         return None if self.settings.environment == "production" else LOCAL_OWNER
 
-    def keep(
+    def keep(  # noqa: PLR0913 - all by keyword
         self,
         outcome: Outcome,
         photos: Sequence[Upload | Photo],
@@ -226,30 +351,26 @@ class Workbench:
         date: dt.date | None = None,
         language: str = "en",
         circumstances: Circumstances | None = None,
+        owner: str | None = None,
     ) -> Observed:
-        """Keep an outcome of `identify` in the owner's history; its id is the outcome's.
+        """Keep an outcome of `identify` in a history; its id is the outcome's.
 
         Give what `identify` was given, or the clean photos. ``circumstances`` (None: the place and date
         asked about, with the settings' name and licence) is what is kept of where, when and by whom it
-        was seen. To keep the same outcome again changes nothing. Raises what `Collection.keep` raises,
-        and `PlantIDError` where there is no owner, or the photos are not the outcome's.
+        was seen; ``owner`` None is the local person. To keep the same outcome again changes nothing.
+        Raises what `Collection.keep` raises, and `PlantIDError` where there is no owner, or the photos
+        are not the outcome's.
         """
-        owner = self.owner()
+        owner = owner or self.owner()
         if owner is None:
-            raise PlantIDError("A history needs a sign-in, which this app does not have yet.")
+            raise PlantIDError("A history needs an owner: sign in, or name one.")
         admitted = [self.admit(one) if isinstance(one, Upload) else one for one in photos]
         if [photo.sha256 for photo in admitted] != [photo.sha256 for photo in outcome.photos]:
             raise PlantIDError(
                 "These are not the photos that were identified: identify them first."
             )
-        shown = _organs(organs, len(admitted))
-        asked = Observation(pictures(admitted, shown), place, date, language)
-        answered = {answer.provider for answer in outcome.answers}
-        keys = {
-            name: cache_key(provider, asked)
-            for name, provider in self._providers.items()
-            if name in answered
-        }
+        asked = _question(admitted, organs, place, date, language)
+        keys = keys_of(self._providers, outcome, asked)
         seen = circumstances or Circumstances(
             date, place, None, self.settings.recorded_by, self.settings.licence
         )
@@ -257,7 +378,7 @@ class Workbench:
             owner,
             outcome,
             admitted,
-            shown,
+            [picture.organ for picture in asked.pictures],
             circumstances=seen,
             language=language,
             cache_keys=keys,
@@ -314,7 +435,11 @@ class Workbench:
         return {
             "ready": bool(self._offered()),
             "redis": "ok" if answers else "down",
-            "degraded": [*([] if answers else ["redis"]), *left_alone],
+            "degraded": [
+                *([] if answers else ["redis"]),
+                *(["history"] if self._keeper is not None and self._keeper.troubled else []),
+                *left_alone,
+            ],
             "breakers": states,
             "providers": {
                 name: "sandbox" if provider.sandbox else "configured"
@@ -326,13 +451,26 @@ class Workbench:
             "bulkheads": {
                 name: asdict(guards.bulkhead.use()) for name, guards in self._guards.items()
             },
+            "history": self.keeping(),
         }
+
+    def keeping(self) -> HistoryState:
+        """Return how many observations wait to be written, and how many could not be."""
+        if self._keeper is None:
+            return {"queued": 0, "failed": 0}
+        return {"queued": self._keeper.queued, "failed": self._keeper.failed}
 
     def breaker_reports(self) -> list[BreakerReport]:
         """Return how every breaker stands: one a service, and the one around Redis."""
         around_redis = self.cache.breaker_report()
         services = [breaker.report() for breaker in self.breakers.values()]
         return services if around_redis is None else [*services, around_redis]
+
+    def _shared_database(self) -> Database:
+        if self._database is None:
+            self._database = parts.make_database(self.settings)
+            self.own(self._database)
+        return self._database
 
     def _deadline(self, seconds: float | None) -> Deadline:
         if seconds is None:
@@ -361,9 +499,15 @@ class Workbench:
         return parts.offered(self._providers)
 
 
-def _require_count(count: int) -> None:
-    if not 1 <= count <= MOST_PHOTOS:
-        raise reject("photo_count", limit=MOST_PHOTOS, value=count)
+def _question(
+    photos: Sequence[Photo],
+    organs: Sequence[Organ] | None,
+    place: Place | None,
+    date: dt.date | None,
+    language: str,
+) -> Observation:
+    shown = _organs(organs, len(photos))
+    return Observation(pictures(photos, shown), place, date, language)
 
 
 def _organs(organs: Sequence[Organ] | None, count: int) -> list[Organ]:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from plantid_core import Workbench
 
+pytest_plugins = ["databases", "planted"]
+
 # How long an example takes is the machine's affair, and no property of the code.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
@@ -84,11 +86,15 @@ class SandboxServer:
     def calls(self, service: str, route: str) -> dict[str, int]:
         return dict(self._stats().get(service, {}).get(route, {}))
 
+    def in_flight(self) -> int:
+        """Return how many calls are being answered."""
+        return sum(self._stats()["in_flight"].values())
+
     def clear(self) -> None:
         for service in ("plant_id", "plantnet"):
             self.faults(service=service)
         # A call that an earlier test gave up is counted when it ends, and is not to be this test's.
-        until(lambda: not any(self._stats()["in_flight"].values()))
+        until(lambda: not self.in_flight())
         requests.delete(f"{self.url}/_stats", timeout=10).raise_for_status()
 
     def _stats(self) -> dict[str, Any]:
@@ -135,7 +141,10 @@ def app_url(tmp_path_factory: pytest.TempPathFactory, model_cache: Path) -> Iter
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = {**os.environ, "PLANTID_DATA_DIR": str(data_dir), "PLANTID_PORT": str(port)}
+    import planted
+
+    own = {"PLANTID_DATA_DIR": str(data_dir), "PLANTID_PORT": str(port)}
+    environment = {**os.environ, **planted.SETTINGS, **own}
     url = f"http://127.0.0.1:{port}"
     with subprocess.Popen(
         [Path(sys.executable).parent / "plantid", "serve"], env=environment

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is wanted. ``providers`` in the order of the columns; ``max_credits`` counts paid calls."""
+    """What is wanted. ``providers`` in the order of the columns; ``max_credits`` counts paid calls.
+
+    ``user`` is whose calls of a minute these are.
+    """
 
     directory: Path
     providers: tuple[str, ...]
@@ -27,6 +30,7 @@ class Order:
     concurrency: int = 8
     max_credits: int | None = None
     patience_s: float = PATIENCE_S
+    user: str = "batch"
 
 
 @dataclass(frozen=True, slots=True)

@@ -244,8 +244,9 @@ class _Run:
         ask, known = wanted
         earlier = tuple(answer for answer in known if answer.provider not in ask)
         name = os.path.basename(upload.filename)  # noqa: PTH119 - a name, not a path
+        order = self._order
         return Job(
-            key, name, upload.data, ask, self._order.providers, self._order.language, earlier
+            key, name, upload.data, ask, order.providers, order.language, earlier, order.user
         )
 
     def _wanted(self, key: str, turn: int) -> tuple[tuple[str, ...], tuple[Answer, ...]] | None:

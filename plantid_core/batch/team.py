@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 # Photos that are made ready while others wait for a service: decoding is no reason to ask nobody.
 _AHEAD = 4
-_BATCH_USER = "batch"
 _UNBOUNDED = 1_000_000
 _CONNECTIONS_A_PHOTO = 4
 
@@ -129,7 +128,7 @@ def _answers(workbench: Workbench, job: Job, upload: Upload, *, local: bool) -> 
     names = [name for name in job.ask if (name in LOCAL) == local]
     if not names:
         return {}
-    asking = workbench.begin([upload], providers=names, language=job.language, user=_BATCH_USER)
+    asking = workbench.begin([upload], providers=names, language=job.language, user=job.user)
     return {name: asking.answer(name) for name in names}
 
 

@@ -21,7 +21,10 @@ KEY_REFUSED = "key"
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One photo to be asked: ``ask`` names the providers, ``kept`` has earlier answers of others."""
+    """One photo to be asked: ``ask`` names the providers, ``kept`` has earlier answers of others.
+
+    ``user`` is whose calls of a minute these are.
+    """
 
     key: str
     name: str
@@ -30,6 +33,7 @@ class Job:
     order: tuple[str, ...]
     language: str
     kept: tuple[Answer, ...] = ()
+    user: str = "batch"
 
     @property
     def calls(self) -> int:

@@ -27,6 +27,7 @@ _MODULES = {
     "live-vs-sim": "live_vs_sim",
     "herbarium": "herbarium",
     "batch": "batch",
+    "load": "load",
 }
 NAMES = tuple(_MODULES)
 

@@ -11,7 +11,14 @@ from typing import Annotated
 import typer
 
 import plantid_core
-from plantid_core.errors import ConfigurationError, InputUnreadable, PlantIDError, UploadRejected
+from plantid_core.errors import (
+    ConfigurationError,
+    InputUnreadable,
+    PersonUnknown,
+    PlantIDError,
+    TokenUnknown,
+    UploadRejected,
+)
 
 USAGE, REFUSED, UNANSWERED = 2, 3, 4
 
@@ -47,6 +54,7 @@ def main() -> None:
         backup,
         batch,
         bench,
+        check,
         compare,
         drill,
         evaluate,
@@ -54,9 +62,12 @@ def main() -> None:
         history,
         identify,
         names,
+        person,
         sandbox,
+        secret,
         serve,
         simulate,
+        token,
         upload,
     )
 
@@ -75,9 +86,13 @@ def main() -> None:
     app.add_typer(history.app, name="history")
     app.command("backup")(backup.backup)
     app.command("restore")(backup.restore)
+    app.add_typer(token.app, name="token")
+    app.add_typer(person.app, name="person")
+    app.command("secret")(secret.secret)
+    app.command("check")(check.check)
     try:
         app()
-    except (UploadRejected, InputUnreadable) as rejected:
+    except (UploadRejected, InputUnreadable, PersonUnknown, TokenUnknown) as rejected:
         _stop(str(rejected), REFUSED)
     except ConfigurationError as error:
         _stop("\n".join(error.faults), USAGE)

@@ -24,7 +24,7 @@ def backup(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Save observations, photos, names and herbarium into one file, while the app may run."""
+    """Save observations, photos, people, names and herbarium into one file, while the app may run."""
     import datetime as dt
 
     from plantid_core.settings import load_settings
@@ -49,6 +49,7 @@ def backup(
             "bytes": done.size_bytes,
             "observations": done.observations,
             "photos": done.photos,
+            "people": done.people,
             "damaged_photos": done.damaged,
             "left_out": done.left_out,
         }
@@ -56,12 +57,13 @@ def backup(
         return
     typer.echo(
         f"{out}: {done.size_bytes / 1e6:,.1f} MB, observations: {done.observations:,},"
-        f" photos: {done.photos:,}."
+        f" photos: {done.photos:,}, people: {done.people:,}."
     )
     for name, why in done.left_out.items():
         typer.echo(f"  not saved: {name} ({why})")
     for photo_id in done.damaged:
         typer.echo(f"  not saved: photo {photo_id}, which is damaged or lost")
+    typer.echo("  not saved: tokens, which a restore must not bring back")
     typer.echo("  It holds exact places and photos: keep it where nobody else reads it.")
 
 
@@ -90,15 +92,24 @@ def restore(
             "data_dir": str(settings.data_dir),
             "observations": done.observations,
             "photos": done.photos,
+            "people": done.people,
             "moved_to": str(done.moved_to) if done.moved_to else None,
+            "deactivations_unread": done.unsure,
         }
         typer.echo(orjson.dumps(told))
         return
     typer.echo(
-        f"{settings.data_dir}: observations: {done.observations:,}, photos: {done.photos:,}."
+        f"{settings.data_dir}: observations: {done.observations:,}, photos: {done.photos:,},"
+        f" people: {done.people:,}."
     )
     if done.moved_to is not None:
         typer.echo(f"  What was there before is in {done.moved_to}.")
+    if done.unsure:
+        typer.echo(
+            "  Who was deactivated since the backup could not be read there: look through"
+            " `plantid person list`."
+        )
+    typer.echo("  Tokens are in no backup: make new ones with `plantid token create`.")
 
 
 @contextmanager

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _ROUNDED_FROM = 10
 _WHICH = (
     "Which: upload, attack, cache-hit, stampede, holder-death, redis-down, early, breaker, simulate,"
-    " live-vs-sim, herbarium, batch, or all."
+    " live-vs-sim, herbarium, batch, load, or all."
 )
 
 

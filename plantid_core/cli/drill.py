@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import orjson
 import typer
 
-from plantid_core.drill import NAMES
+from plantid_core.drill import LONG, NAMES
 
 if TYPE_CHECKING:
     from plantid_core.drill import DrillReport, Entry
@@ -17,25 +17,31 @@ FAILED = 5
 
 _UNITS = {"_ms": "ms", "_s": "s", "_per_s": "/s", "_percent": "%", "_ratio": "x"}
 _ROUNDED_FROM = 10
-_WHICH = f"Which: {', '.join(NAMES)}, or all."
+_WHICH = f"Which: {', '.join(NAMES)}, all of these, or {', '.join(LONG)}."
 
 
 def drill(
     name: Annotated[str, typer.Argument(help=_WHICH, metavar="NAME|all")],
     *,
+    minutes: Annotated[
+        float | None, typer.Option(help="How long soak runs (20).", min=0.1, max=10_000)
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print only JSON on stdout.")] = False,
 ) -> None:
     """Run failure drills on a private store and sandbox; let nothing else run meanwhile."""
     from plantid_core.drill import run
     from plantid_core.drill.rig import Rig
 
-    if name not in {*NAMES, "all"}:
-        raise typer.BadParameter(f"there is no drill {name!r}; use {', '.join(NAMES)} or all")
+    known = (*NAMES, *LONG, "all")
+    if name not in known:
+        raise typer.BadParameter(f"there is no drill {name!r}; use one of {', '.join(known)}")
+    if minutes is not None and name not in LONG:
+        raise typer.BadParameter(f"--minutes is for {', '.join(LONG)} alone")
     reports = []
     with Rig() as rig:
         for one in NAMES if name == "all" else (name,):
             typer.echo(one, err=True)
-            reports.append(run(one, _tell, rig))
+            reports.append(run(one, _tell, rig, minutes=minutes))
     if as_json:
         found = [report.to_dict() for report in reports]
         typer.echo(orjson.dumps(found if name == "all" else found[0]))

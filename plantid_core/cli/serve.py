@@ -11,6 +11,9 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port (else PLANTID_PORT, else 8501).")] = None,
 ) -> None:
     """Serve the app; Ctrl-C ends it and everything it started."""
+    from plantid_core.supervise.memory import give_back_freed
+
+    give_back_freed()  # before anything that is imported below starts a thread
     from plantid_core.settings import load_settings
     from plantid_core.web.application import serve as serve_app
 

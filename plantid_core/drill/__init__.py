@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from plantid_core.drill.rig import Rig
     from plantid_core.drill.scene import Scene
 
-__all__ = ["NAMES", "DrillReport", "Entry", "run"]
+__all__ = ["LONG", "NAMES", "DrillReport", "Entry", "run"]
 
 _PLACES = {
     "stampede": "crowds.stampede",
@@ -40,19 +41,26 @@ _PLACES = {
     "one-bad-node": "fleet.one_bad_node",
     "half-open-storm": "fleet.half_open_storm",
     "history": "history.history",
+    "failover": "failover.failover",
 }
+_LONG_PLACES = {"soak": "soak.soak"}
 NAMES = tuple(_PLACES)
+# By name only: they run for as many minutes as they are given, and are no part of "all".
+LONG = tuple(_LONG_PLACES)
 
 
-def run(name: str, tell: Tell, rig: Rig | None = None) -> DrillReport:
+def run(
+    name: str, tell: Tell, rig: Rig | None = None, *, minutes: float | None = None
+) -> DrillReport:
     """Return the report of one drill; ``tell`` hears of each moment as it comes. Raises KeyError.
 
-    Raises `ConfigurationError` where the settings in force name a real key or a foreign Redis.
+    ``minutes`` is how long one of `LONG` runs (None: its own choice). Raises `ConfigurationError`
+    where the settings in force name a real key or a foreign Redis.
     """
-    module, _, function = _PLACES[name].partition(".")
-    drill: Callable[[Scene], None] = getattr(
-        import_module(f"plantid_core.drill.{module}"), function
-    )
+    module, _, function = (_PLACES | _LONG_PLACES)[name].partition(".")
+    drill: Callable[..., None] = getattr(import_module(f"plantid_core.drill.{module}"), function)
+    if name in LONG and minutes is not None:
+        drill = partial(drill, minutes=minutes)
     if rig is not None:
         return _run(name, drill, tell, rig)
     from plantid_core.drill.rig import Rig

@@ -59,14 +59,15 @@ def evaluate(  # noqa: PLR0913 - all but the first two by keyword
     seed: int = 1,
     resamples: int = RESAMPLES,
     seen_by_herbarium: Callable[[str], bool] | None = None,
+    user: str = "local",
 ) -> Evaluation:
     """Return how right each provider, and their joint ranking, is on these photos.
 
     Without ``include_sandbox``, providers that the sandbox answers for are not asked at all. A photo
     that is refused is told of, and the rest goes on. ``seen_by_herbarium`` tells by the cleaned photo's
     sha256 whether the local herbarium was built from it (None: the workbench tells): its own answer is
-    then no evidence, and is left out, of the joint ranking as well. Once ``stop`` is set, no photo is
-    begun any more.
+    then no evidence, and is left out, of the joint ranking as well. ``user`` is whose calls of a minute
+    these are. Once ``stop`` is set, no photo is begun any more.
 
     Raises `SandboxNotBotany` where nobody but the sandbox could be asked, `PlantIDError` for a provider
     that there is not, and for photos whose names are not told apart.
@@ -80,6 +81,7 @@ def evaluate(  # noqa: PLR0913 - all but the first two by keyword
         _uploads(labelled, refused),
         providers=chosen,
         concurrency=concurrency,
+        user=user,
         stop=stop,
     )
     outcomes = _outcomes(asked, refused, len(labelled), tell)

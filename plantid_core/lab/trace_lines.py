@@ -25,7 +25,7 @@ LONGEST_LINE: Final = 65_536
 MOST_LINES: Final = 10_000_000
 SHOWN: Final = 60
 
-_TIME, _KEY, _LOGGED = "time", "key", "timestamp"
+_TIME, _KEY, _LOGGED, _KEYS = "time", "key", "timestamp", "keys"
 _MARK = f'"{EVENT}"'.encode()
 # Where a log is known by: what a server prints before its entries is far less.
 _FIRST = 1_000_000
@@ -72,15 +72,18 @@ def _log(data: bytes) -> Iterator[Row]:
         try:
             # Before an entry may stand who wrote it, as `docker compose logs` does.
             entry = orjson.loads(line[line.find(b"{") :])
-            event, time, key = entry["event"], str(entry[_LOGGED]), str(entry[_KEY])
-        except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+            event, time = entry["event"], str(entry[_LOGGED])
+            # One entry a request, by provider; in logs of earlier versions, one a provider.
+            asked = entry.get(_KEYS) or {str(entry.get("provider")): entry[_KEY]}
+            keys = [str(key) for provider, key in asked.items() if provider not in LOCAL]
+        except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
             raise TraceRefused(
-                f"an entry of {EVENT} needs {_LOGGED} and {_KEY}, as JSON.",
+                f"an entry of {EVENT} needs {_LOGGED} and {_KEYS}, as JSON.",
                 line=number,
                 value=line[:SHOWN].decode("utf-8", "replace").rstrip("\r\n"),
             ) from error
         # What this machine answers by itself costs no service a call.
-        if event == EVENT and str(entry.get("provider")) not in LOCAL:
+        for key in keys if event == EVENT else ():
             yield number, time, key
 
 

@@ -14,10 +14,17 @@ if TYPE_CHECKING:
 
 def at_hand(cache: Cache, key: str) -> Cached | None:
     """Return the near value that `Cache.get` would return at once, None where it has more to do."""
+    found = glimpse(cache, key)
+    if found is not None:
+        cache.counters.add("near_hit")
+    return found
+
+
+def glimpse(cache: Cache, key: str) -> Cached | None:
+    """Do what `at_hand` does, and count nothing."""
     kept = cache.near.peek(key)
     if kept is None or time.monotonic() >= kept.calm_until:
         return None
-    cache.counters.add("near_hit")
     return Cached(kept.value, NEAR, max(0.0, time.time() - kept.envelope.stored))
 
 

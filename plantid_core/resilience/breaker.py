@@ -39,7 +39,8 @@ from plantid_core.resilience.link import LinkError
 from plantid_core.resilience.listeners import Listeners, StateName, complain
 from plantid_core.resilience.outcome import FAILURE, Judgement, by_meaning
 from plantid_core.resilience.window import Window
-from plantid_core.telemetry import tell
+from plantid_core.telemetry import metrics, tell
+from plantid_core.telemetry.outages import OUTAGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -264,6 +265,7 @@ class Breaker:
             share, self._circuits.share, self._client = self._circuits.share, None, None
             self._gate = self._guard
             self._refresh()
+        OUTAGES.end(self)
         if share is not None:
             share.leave()
 
@@ -488,6 +490,7 @@ class Breaker:
                 self._window = Window(self.rules, self._clock())
                 self._refresh()
         tell("breaker_state", name=self.name, was=old, now=new)
+        metrics.moved(self.name, new, self)
         self._listeners.tell(self._listeners.changed, self, StateName(old), StateName(new))
 
     def _by_hand(self, transition: Transition) -> None:

@@ -383,6 +383,10 @@ class Cache:
         """Tell whether Redis answered when it was last asked."""
         return self._server is not None and self._server.health.up
 
+    def listening(self) -> bool:
+        """Tell whether other processes' commits are heard as they come."""
+        return self._server is not None and self._wake.connected
+
     def probe(self) -> bool:
         """Ask Redis now, whatever happened before; tell whether it answers."""
         return self._server is not None and self._server.health.check()

@@ -12,7 +12,8 @@ import time
 from typing import TYPE_CHECKING
 
 from plantid_core.resilience.breaker_settings import moment
-from plantid_core.telemetry import tell
+from plantid_core.telemetry import metrics, tell
+from plantid_core.telemetry.outages import OUTAGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,6 +51,7 @@ class Health:
             self.outages += 1
             self._down_since = time.time()
         tell("redis_down", reason=str(reason)[:200])
+        metrics.moved("redis", "open", self)
         self._on_down()
         threading.Thread(target=self._watch, name="redis-probe", daemon=True).start()
 
@@ -82,6 +84,7 @@ class Health:
     def close(self) -> None:
         """End the watching."""
         self._closed.set()
+        OUTAGES.end(self)
 
     def _watch(self) -> None:
         pause = _FIRST_PAUSE_S
@@ -96,4 +99,5 @@ class Health:
                 return
             self.up = True
         tell("redis_up")
+        metrics.moved("redis", "closed", self)
         self._on_up()

@@ -241,6 +241,9 @@ class RedisLink:
 
     def send(self, packed: bytes) -> None:
         """Send a packed command; raises `LinkError`."""
+        # redis-py would connect anew by itself, and nobody would know that a subscription is gone.
+        if not self._connection.is_connected:
+            raise LinkError("the connection is closed")
         try:
             self._connection.send_packed_command(  # type: ignore[no-untyped-call]
                 [packed], check_health=False
@@ -251,13 +254,14 @@ class RedisLink:
     def receive(self, timeout_s: float | None) -> Reply:
         """Return the next reply; raises `LinkError`."""
         try:
-            if timeout_s == self._timeouts.answer_s:
-                reply = self._connection.read_response(disable_decoding=True)
-            else:
-                wait = 3600.0 if timeout_s is None else timeout_s
-                reply = self._connection.read_response(disable_decoding=True, timeout=wait)
+            wait = 3600.0 if timeout_s is None else timeout_s
+            # A subscriber that heard nothing for a while goes on listening.
+            reply = self._connection.read_response(
+                disable_decoding=True, timeout=wait, disconnect_on_error=False
+            )
         except redis.ResponseError as error:
-            return hiredis.ReplyError(str(error))
+            # The code of some errors is taken off their sentence.
+            return hiredis.ReplyError(f"{error.status_code or ''} {error}".strip())
         except (RedisError, OSError) as error:
             raise _link_error(error) from error
         return cast("Reply", reply)

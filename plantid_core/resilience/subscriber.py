@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from typing import TYPE_CHECKING, Protocol
 
 import hiredis
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from plantid_core.resilience.link import Link
     from plantid_core.resilience.server import RedisServer
 
-_IDLE_S = 5.0
+_IDLE_S = 2.0
+_LOOK_S = 1.0
 _FIRST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 0.8
 
@@ -44,6 +46,7 @@ class Subscriber:
         self.connected = False
         self._server, self._scripts, self._ear, self._name = server, scripts, ear, name
         self._first, self._closed, self._nudge = (threading.Event() for _ in range(3))
+        self._doubt = False
         self._link: Link | None = None
 
     def start(self) -> None:
@@ -56,7 +59,11 @@ class Subscriber:
             self._first.wait(seconds)
 
     def reconnect_now(self) -> None:
-        """End a pause between two attempts."""
+        """End a pause between two attempts, and make sure that a connection still leads somewhere.
+
+        After an outage it may lead to a primary that hangs, while another serves.
+        """
+        self._doubt = True
         self._nudge.set()
 
     def close(self) -> None:
@@ -96,25 +103,27 @@ class Subscriber:
         link.send(command("SUBSCRIBE", self.channel))
         _require(link.receive(self._server.timeouts.answer_s))
         again = self._first.is_set()
-        self.connected = True
+        self.connected, self._doubt = True, False
         self._ear.joined(again=again)
         self._first.set()
 
     def _listen(self) -> None:
-        link, asked = self._link, False
+        link, asked, heard = self._link, False, time.monotonic()
         if link is None:
             return
         while True:
             try:
-                reply = link.receive(_IDLE_S)
+                reply = link.receive(_LOOK_S)
             except LinkError as error:
                 if not error.timed_out or asked:
                     raise
                 # A connection that a network has dropped silently is known by its silence.
-                link.send(command("PING"))
-                asked = True
+                if self._doubt or time.monotonic() - heard > _IDLE_S:
+                    self._doubt = False
+                    link.send(command("PING"))
+                    asked = True
                 continue
-            asked = False
+            asked, heard = False, time.monotonic()
             match reply:
                 case [b"message", _, bytes(body)]:
                     self._ear.message(body)

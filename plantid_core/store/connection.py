@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import unquote, urlsplit
 
 import redis
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 from redis.sentinel import MasterNotFoundError, Sentinel
 
@@ -57,6 +59,30 @@ class _OnceAfterReset(Retry):
         return super().call_with_retry(do, fail, helps, with_failure_count)
 
 
+class _Sentinels(Sentinel):
+    """Sentinels that any number of threads ask at once; the one that answered is asked first.
+
+    The library's own search moves sentinels about in the list that other threads are reading, and
+    can lose one for good: then the next failover may find nobody to ask.
+    """
+
+    _first = 0
+
+    def discover_master(self, service_name: str) -> tuple[str, int]:
+        """Return host and port of the master; raises `MasterNotFoundError`."""
+        count, first = len(self.sentinels), self._first
+        for place in ((first + step) % count for step in range(count)):
+            try:
+                found = self.sentinels[place].sentinel_master(service_name)
+            except (RedisConnectionError, ResponseError, RedisTimeoutError):
+                continue
+            state = cast("dict[str, object]", found)
+            if self.check_master_state(state, service_name):  # type: ignore[no-untyped-call]
+                self._first = place
+                return str(state["ip"]), int(str(state["port"]))
+        raise MasterNotFoundError(f"No sentinel of {count} knows a master {service_name!r}.")
+
+
 def connect(
     url: str,
     *,
@@ -103,8 +129,8 @@ def _from_sentinel(url: str, options: _Options) -> redis.Redis:
     if not service or not all(hosts):
         raise ValueError("a sentinel address needs hosts and a service")
     # A sentinel is asked once: the next one in the list is its retry.
-    asking = {**options, "retry": Retry(NoBackoff(), 0), "max_connections": 2}
-    sentinel = Sentinel(  # type: ignore[no-untyped-call]  # the library has no types here
+    asking = {**options, "retry": Retry(NoBackoff(), 0)}
+    sentinel = _Sentinels(  # type: ignore[no-untyped-call]  # the library has no types here
         [_node(host) for host in hosts], sentinel_kwargs=asking
     )
     master: redis.Redis = sentinel.master_for(  # type: ignore[no-untyped-call]  # nor here

@@ -110,6 +110,15 @@ class PhotoStore:
             raise errors.PhotoDamaged(photo_id)
         return data
 
+    def holds(self, owner: str, photo_id: str, size_bytes: int) -> bool:
+        """Tell whether the owner keeps this photo, as far as its size tells; one look at the disk."""
+        record = self._folder(owner) / f"{photo_id}.jpg"
+        try:
+            found = record.lstat()
+        except OSError:
+            return False
+        return stat.S_ISREG(found.st_mode) and found.st_size == size_bytes
+
     def delete(self, owner: str, photo_id: str) -> None:
         """Forget the owner's photo, and its bytes unless others keep it; raises `PhotoNotFound`."""
         record = self._record(owner, photo_id)

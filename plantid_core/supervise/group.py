@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from plantid_core.supervise.python import module_command, python_path
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 _END_S = 10.0
 
@@ -38,10 +38,12 @@ class Group:
         talks: bool = False,
         listens: bool = False,
         pass_fds: Sequence[int] = (),
+        settings: Mapping[str, str] | None = None,
     ) -> subprocess.Popen[bytes]:
         """Start a process that ends with the group.
 
-        ``talks`` lets its standard output be read, ``listens`` its standard input be written.
+        ``talks`` lets its standard output be read, ``listens`` its standard input be written;
+        ``settings`` are the only ones it has of ours.
         """
         with (self.folder / "log").open("ab") as log:
             process = subprocess.Popen(  # noqa: S603 - our own commands
@@ -50,7 +52,7 @@ class Group:
                 stdout=subprocess.PIPE if talks else subprocess.DEVNULL,
                 stderr=log,
                 cwd=self.folder,
-                env=_environment(),
+                env=_environment() | dict(settings or {}),
                 process_group=self._guard.pid,
                 pass_fds=pass_fds,
             )

@@ -1,4 +1,7 @@
-"""Every verdict is told and counted, by its code alone: neither a name nor a byte of the file."""
+"""Every verdict is counted, by its code alone, and told: neither a name nor a byte of the file.
+
+One that was at hand is counted again, and not told: whoever asked is told of already.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,11 @@ def recorded() -> Iterator[None]:
         record(rejected, begin)
         raise
     record(None, begin)
+
+
+def count_again() -> None:
+    """Count a photo whose verdict was at hand."""
+    upload_verdicts().labels(ACCEPTED, "").inc()
 
 
 def record(rejected: UploadRejected | None, begin: float) -> None:

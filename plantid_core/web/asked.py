@@ -10,11 +10,11 @@ import streamlit as st
 if TYPE_CHECKING:
     import datetime as dt
 
+    from plantid_core.desk import Desk
     from plantid_core.pipeline import Asking
     from plantid_core.plants import Organ, Outcome, Place
     from plantid_core.upload import Photo
     from plantid_core.web.form import Question
-    from plantid_core.workbench import Workbench
 
 _UNDER_WAY, _ANSWERED = "asking", "answered"
 
@@ -31,16 +31,15 @@ class Asked:
     language: str
 
 
-def begin(workbench: Workbench, question: Question) -> None:
+def begin(desk: Desk, question: Question) -> None:
     """Ask the question of everybody chosen, and return at once; raises `PlantIDError`."""
-    asking = workbench.begin(
+    asking = desk.begin(
         question.photos,
         organs=question.organs,
         place=question.place,
         date=question.date,
         providers=question.providers,
         language=question.language,
-        user=st.context.ip_address or "local",
     )
     asked = Asked(
         question.fingerprint(),

@@ -23,7 +23,7 @@ from plantid_core.batch.journal import Journal
 from plantid_core.batch.journal_values import JournalInUse
 from plantid_core.batch.order import Order
 from plantid_core.batch.team import LocalTeam, services_of
-from plantid_core.errors import PlantIDError
+from plantid_core.errors import PermissionDenied, PlantIDError
 from plantid_core.upload.archive import Limits, unpack
 from plantid_core.upload.policy import MIB
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from plantid_core.batch.order import Done, Estimate, Progress
     from plantid_core.batch.table import Written
     from plantid_core.batch.team import Service
+    from plantid_core.desk import Desk
     from plantid_core.workbench import Workbench
 
 LIMITS: Final = Limits(archive_bytes=100 * MIB, files=2_000)
@@ -79,19 +80,22 @@ class Batch:
         return self.place / _TABLE
 
 
-def prepare(workbench: Workbench, files: Sequence[tuple[str, BinaryIO]]) -> Batch:
-    """Return the batch of these photos, or of one ZIP archive; raises `PlantIDError`."""
+def prepare(desk: Desk, files: Sequence[tuple[str, BinaryIO]]) -> Batch:
+    """Return the person's batch of these photos, or of one ZIP archive; raises `PlantIDError`."""
+    workbench = desk.workbench_for("batch.run")
     services = services_of(workbench)
-    place = kept.folder(workbench.settings.data_dir) / _digest(files, services)
+    own = kept.folder(desk.settings.data_dir, desk.owner_for("batch.run"))
+    place = own / _digest(files, services)
     # Two visits may bring the same photos at the same moment.
     with _preparing:
         job = _jobs.get(place)
         if job is not None and job.running:
             return job.batch
-        _forget_old(place.parent)
+        for folder in kept.folders(desk.settings.data_dir):
+            _forget_old(folder)
         place.mkdir(parents=True, exist_ok=True, mode=0o700)
         root = _unpacked(place, files)
-        order = _order(workbench, root, None)
+        order = _order(workbench, root, None, desk.user)
         try:
             with Journal(_journal(place), run.choice(order, services)) as journal:
                 estimate = run.prepare(journal, order)
@@ -170,9 +174,9 @@ def _written(photos: Path, files: Sequence[tuple[str, BinaryIO]]) -> Path:
     return photos
 
 
-def _order(workbench: Workbench, root: Path, max_credits: int | None) -> Order:
+def _order(workbench: Workbench, root: Path, max_credits: int | None, user: str) -> Order:
     providers = run.chosen(services_of(workbench), None)
-    return Order(root, providers, concurrency=_AT_ONCE, max_credits=max_credits)
+    return Order(root, providers, concurrency=_AT_ONCE, max_credits=max_credits, user=user)
 
 
 def _journal(place: Path) -> Path:
@@ -188,33 +192,36 @@ def job_of(batch: Batch) -> BatchJob | None:
     return _jobs.get(batch.place)
 
 
-def latest(workbench: Workbench) -> BatchJob | None:
-    """Return the job that was begun last, for a page that was loaded again.
-
-    Where several people use one app it is nobody's: whoever brings its photos again finds it.
-    """
-    if workbench.owner() is None:
+def latest(desk: Desk) -> BatchJob | None:
+    """Return the person's job that was begun last, for a page that was loaded again."""
+    if not desk.may("batch.see"):
         return None
-    folder = kept.folder(workbench.settings.data_dir)
+    folder = kept.folder(desk.settings.data_dir, desk.owner_for("batch.see"))
     ours = [job for place, job in list(_jobs.items()) if place.parent == folder and place.exists()]
     return ours[-1] if ours else None
 
 
-def forget_all(workbench: Workbench) -> int:
-    """Stop what runs, remove every batch with its photos, and return how many there were."""
-    jobs = list(_jobs.values())
-    for job in jobs:
+def forget_all(desk: Desk) -> int:
+    """Stop what runs of theirs, remove every batch of theirs, and return how many there were."""
+    owner = desk.owner_for("history.forget")
+    folder = kept.folder(desk.settings.data_dir, owner)
+    jobs = {place: job for place, job in list(_jobs.items()) if place.parent == folder}
+    for job in jobs.values():
         job.stop()
-    for job in jobs:
+    for place, job in jobs.items():
         job.join(_LET_END_S)
-    _jobs.clear()
-    return kept.forget(workbench.settings.data_dir)
+        _jobs.pop(place, None)
+    return kept.forget(desk.settings.data_dir, owner)
 
 
 class BatchJob:
     """One batch in a thread of its own, which goes on when the page is left; raises `BatchBusy`."""
 
-    def __init__(self, workbench: Workbench, batch: Batch, max_credits: int | None) -> None:
+    def __init__(self, desk: Desk, batch: Batch, max_credits: int | None) -> None:
+        workbench = desk.workbench_for("batch.run")
+        own = kept.folder(desk.settings.data_dir, desk.owner_for("batch.run"))
+        if batch.place.parent != own:
+            raise PermissionDenied("batch.run")
         if not _one.acquire(blocking=False):
             raise BatchBusy
         self.batch = batch
@@ -222,7 +229,7 @@ class BatchJob:
         self.done: Done | None = None
         self.written: Written | None = None
         self.error = ""
-        self._workbench, self._max_credits = workbench, max_credits
+        self._desk, self._workbench, self._max_credits = desk, workbench, max_credits
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="batch-job", daemon=True)
         _jobs.pop(batch.place, None)
@@ -244,10 +251,12 @@ class BatchJob:
 
     def _tell(self, progress: Progress) -> None:
         self.progress = progress
+        if not self._desk.still_in():
+            self.stop()
 
     def _run(self) -> None:
         try:
-            order = _order(self._workbench, self.batch.root, self._max_credits)
+            order = _order(self._workbench, self.batch.root, self._max_credits, self._desk.user)
             choice = run.choice(order, services_of(self._workbench))
             with (
                 LocalTeam(self._workbench, _AT_ONCE) as team,

@@ -9,7 +9,7 @@ import streamlit as st
 from plantid_core.errors import PlantIDError
 from plantid_core.palette import age
 from plantid_core.plants import LOCAL
-from plantid_core.web import batch_found, batch_job, labelled
+from plantid_core.web import batch_found, batch_job, door, labelled
 from plantid_core.web.batch_job import LIMITS, BatchBusy, BatchJob
 from plantid_core.web.naming import plain
 
@@ -18,15 +18,17 @@ if TYPE_CHECKING:
 
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+    from plantid_core.desk import Desk
     from plantid_core.web.batch_job import Batch
-    from plantid_core.workbench import Workbench
 
 _BROUGHT: Final = "batch_brought"
 _TYPES: Final = ["zip", "jpg", "jpeg", "png", "webp", "gif"]
 
 
-def show(workbench: Workbench) -> None:
+def show(desk: Desk) -> None:
     """Draw whichever state the batch is in: none, ready, being asked, or done."""
+    if door.shut(desk, "batch.run", "Sign in to identify many photos at once."):
+        return
     most = labelled.most_mb(LIMITS)
     files = st.file_uploader(
         f"Photos, or one ZIP of them: up to {LIMITS.files:,}, at most {most} MB a file, one plant a"
@@ -36,8 +38,8 @@ def show(workbench: Workbench) -> None:
         key="batch_files",
         max_upload_size=most,
     )
-    batch = _brought(workbench, files) if files else None
-    last = None if files else batch_job.latest(workbench)
+    batch = _brought(desk, files) if files else None
+    last = None if files else batch_job.latest(desk)
     if last is not None:
         # The page was loaded again: the browser has forgotten the photos, but not what came of them.
         batch = last.batch
@@ -49,10 +51,10 @@ def show(workbench: Workbench) -> None:
             icon=":material/photo_library:",
         )
     if batch is not None:
-        _shown(workbench, batch)
+        _shown(desk, batch)
 
 
-def _shown(workbench: Workbench, batch: Batch) -> None:
+def _shown(desk: Desk, batch: Batch) -> None:
     job = batch_job.job_of(batch)
     if job is not None and job.running:
         st.fragment(_progress, run_every=0.5)(job)
@@ -61,13 +63,13 @@ def _shown(workbench: Workbench, batch: Batch) -> None:
         _ended(job)
     left = not batch.finished if job is None else job.done is None or bool(job.done.counts.left)
     if left:
-        _offer(workbench, batch, again=job is not None)
+        _offer(desk, batch, again=job is not None)
     elif job is None:
         st.success("These photos were answered before.", icon=":material/check:")
     batch_found.show(batch)
 
 
-def _brought(workbench: Workbench, files: Sequence[UploadedFile]) -> Batch | None:
+def _brought(desk: Desk, files: Sequence[UploadedFile]) -> Batch | None:
     """Return the batch of these files, prepared when they are first seen; None with a sentence else."""
     which = tuple(sorted(file.file_id for file in files))
     kept: tuple[object, Batch | str] | None = st.session_state.get(_BROUGHT)
@@ -75,7 +77,7 @@ def _brought(workbench: Workbench, files: Sequence[UploadedFile]) -> Batch | Non
         found: Batch | str
         try:
             with st.spinner("Looking at the photos …"):
-                found = batch_job.prepare(workbench, [(file.name, file) for file in files])
+                found = batch_job.prepare(desk, [(file.name, file) for file in files])
         except BatchBusy as busy:
             st.warning(str(busy), icon=":material/hourglass_top:")
             return None
@@ -91,7 +93,7 @@ def _brought(workbench: Workbench, files: Sequence[UploadedFile]) -> Batch | Non
     return kept[1]
 
 
-def _offer(workbench: Workbench, batch: Batch, *, again: bool) -> None:
+def _offer(desk: Desk, batch: Batch, *, again: bool) -> None:
     estimate = batch.estimate
     if not estimate.photos:
         st.warning("There is no photo among these files. Use JPEG, PNG, WebP or GIF.")
@@ -116,7 +118,7 @@ def _offer(workbench: Workbench, batch: Batch, *, again: bool) -> None:
     label = "Ask for the rest" if again else "Identify them all"
     if right.button(label, type="primary", key="batch_start", icon=":material/play_arrow:"):
         try:
-            BatchJob(workbench, batch, None if bound is None else int(bound))
+            BatchJob(desk, batch, None if bound is None else int(bound))
         except PlantIDError as error:
             st.warning(str(error), icon=":material/hourglass_top:")
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -12,8 +13,10 @@ from plantid_core.lab.breaker_live import LONGEST_S, RATE, Faults, Live, Press, 
 from plantid_core.web import breaker_panel, real_runs
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    from plantid_core.desk import Desk
     from plantid_core.lab.breaker_sim import Protection
 
 _LIVE = "breaker_live"
@@ -21,9 +24,9 @@ _SHOWN_S = 120.0
 _SHOWN_ENTRIES = 12
 
 
-def show(models: Path | None) -> None:
+def show(desk: Desk, models: Path | None) -> None:
     """Draw the tab; ``models`` is where the sandbox's models may have been built."""
-    refusal = real_runs.refusal()
+    refusal = real_runs.refusal(desk)
     if refusal is not None:
         st.info(refusal, icon=":material/lock:")
         return
@@ -35,7 +38,7 @@ def show(models: Path | None) -> None:
         _hands(live)
         protection = breaker_panel.settings()
         with start:
-            live = _start_or_stop(live, protection, faults, models)
+            live = _start_or_stop(live, protection, faults, partial(_started, desk, models))
     if live is not None and live.running:
         live.suffer(faults)
         if protection is not None:
@@ -57,8 +60,16 @@ def _current() -> Live | None:
     return live
 
 
+def _started(desk: Desk, models: Path | None, protection: Protection, faults: Faults) -> Live:
+    desk.require("lab.live")
+    return Live(protection, faults, models=models)
+
+
 def _start_or_stop(
-    live: Live | None, protection: Protection | None, faults: Faults, models: Path | None
+    live: Live | None,
+    protection: Protection | None,
+    faults: Faults,
+    begin: Callable[[Protection, Faults], Live],
 ) -> Live | None:
     running = live is not None and live.running
     # Both are always there: one in the other's place would move, for a moment, what lies under the hand.
@@ -77,7 +88,7 @@ def _start_or_stop(
         st.rerun()
     if start and not running and protection is not None:
         try:
-            st.session_state[_LIVE] = Live(protection, faults, models=models)
+            st.session_state[_LIVE] = begin(protection, faults)
         except TooManyLive as error:
             st.warning(str(error), icon=":material/hourglass_top:")
         else:

@@ -8,24 +8,26 @@ import streamlit as st
 
 from plantid_core.palette import TITLES
 from plantid_core.plants import LOCAL
-from plantid_core.web import compare_found, labelled
+from plantid_core.web import compare_found, door, labelled
 from plantid_core.web.evaluation_job import EvaluationBusy, EvaluationJob
 from plantid_core.web.naming import plain
 
 if TYPE_CHECKING:
+    from plantid_core.desk import Desk
     from plantid_core.web.labelled import Labels
-    from plantid_core.workbench import Workbench
 
 _JOB = "evaluation"
 _INCLUDE = "include_sandbox"
 
 
-def show(workbench: Workbench) -> None:
+def show(desk: Desk) -> None:
     """Draw the tab."""
+    if door.shut(desk, "evaluate.run", "Sign in to measure who is right how often."):
+        return
     left, right = st.columns([1, 2.4], gap="large")
     with left:
-        labels = labelled.choose(workbench)
-        job = _controls(workbench, labels)
+        labels = labelled.choose(desk)
+        job = _controls(desk, labels)
     with right:
         if job is None:
             st.info(
@@ -36,13 +38,13 @@ def show(workbench: Workbench) -> None:
         elif job.running:
             st.fragment(_progress, run_every=0.5)(job)
         else:
-            compare_found.show(workbench, job)
+            compare_found.show(desk, job)
 
 
-def _controls(workbench: Workbench, labels: Labels | None) -> EvaluationJob | None:
+def _controls(desk: Desk, labels: Labels | None) -> EvaluationJob | None:
     """Draw what is asked of whom; return the job that runs, or ran last."""
     job: EvaluationJob | None = st.session_state.get(_JOB)
-    known = {info.name: info for info in workbench.providers()}
+    known = {info.name: info for info in desk.providers()}
     practice = [name for name, info in known.items() if info.sandbox]
     include = False
     if practice:
@@ -82,7 +84,7 @@ def _controls(workbench: Workbench, labels: Labels | None) -> EvaluationJob | No
     ready = labels is not None and bool(asked) and not running
     if st.button("Evaluate", type="primary", disabled=not ready, width="stretch") and labels:
         try:
-            job = EvaluationJob(workbench, labels, asked, include_sandbox=include, seed=int(seed))
+            job = EvaluationJob(desk, labels, asked, include_sandbox=include, seed=int(seed))
         except EvaluationBusy as error:
             st.warning(str(error), icon=":material/hourglass_top:")
             return job

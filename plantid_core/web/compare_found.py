@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from plantid_core.compare.evaluate.confusion import Confusion
     from plantid_core.compare.evaluate.curves import Bin, Risk
     from plantid_core.compare.evaluate.measure import Figure
+    from plantid_core.desk import Desk
     from plantid_core.evaluation import Evaluation
     from plantid_core.web.evaluation_job import EvaluationJob
-    from plantid_core.workbench import Workbench
 
 _PAIRS: Final = 6
 _METRICS: Final = {
@@ -51,7 +51,7 @@ _PLOT: Final = {"displayModeBar": False, "scrollZoom": False}
 _AGREEMENT: Final = ("Same first", "Cohen's κ", "Overlap", "Rank-biased")
 
 
-def show(workbench: Workbench, job: EvaluationJob) -> None:
+def show(desk: Desk, job: EvaluationJob) -> None:
     """Draw what came of a job that has ended."""
     found = job.found
     if found is None:
@@ -75,8 +75,8 @@ def show(workbench: Workbench, job: EvaluationJob) -> None:
         st.html(_table(found))
         _charts(found)
         _agreement(found)
-        _confusions(workbench, job, found)
-        _files(workbench, found)
+        _confusions(desk, job, found)
+        _files(desk, found)
     if found.refused:
         with st.expander(f"Refused: {len(found.refused):,}", icon=":material/block:"):
             st.table([{"file": plain(one.file), "why": plain(one.reason)} for one in found.refused])
@@ -178,7 +178,7 @@ def _agreement(found: Evaluation) -> None:
         st.html(compare_table.table(caption, "", heads, body))
 
 
-def _confusions(workbench: Workbench, job: EvaluationJob, found: Evaluation) -> None:
+def _confusions(desk: Desk, job: EvaluationJob, found: Evaluation) -> None:
     told = {name: own for name, own in found.confusions.items() if own}
     st.markdown("**Taken for something else**")
     if not told:
@@ -195,17 +195,17 @@ def _confusions(workbench: Workbench, job: EvaluationJob, found: Evaluation) -> 
     )
     pairs = told.get(str(by), ())
     for confusion in pairs[:_PAIRS]:
-        _pair(workbench, job, confusion)
+        _pair(desk, job, confusion)
     if len(pairs) > _PAIRS:
         st.caption(f"{len(pairs) - _PAIRS:,} more pairs are in the report.")
 
 
-def _pair(workbench: Workbench, job: EvaluationJob, confusion: Confusion) -> None:
-    example = _example(workbench, job, confusion.said)
+def _pair(desk: Desk, job: EvaluationJob, confusion: Confusion) -> None:
+    example = _example(desk, job, confusion.said)
     with st.container(border=True):
         before, between, after = st.columns([1, 2, 1], vertical_alignment="center")
     with before:
-        _small(workbench, job, confusion.files[0], f"The photo of {confusion.truth}")
+        _small(desk, job, confusion.files[0], f"The photo of {confusion.truth}")
     with between:
         st.html(
             f'<div style="overflow-wrap:anywhere"><i>{escape(confusion.truth)}</i><br>was taken for'
@@ -217,12 +217,12 @@ def _pair(workbench: Workbench, job: EvaluationJob, confusion: Confusion) -> Non
         if example is None:
             st.caption(f"No photo here is of *{plain(confusion.said)}*.")
         else:
-            _small(workbench, job, example, f"A photo of {confusion.said}")
+            _small(desk, job, example, f"A photo of {confusion.said}")
 
 
-def _example(workbench: Workbench, job: EvaluationJob, said: str) -> str | None:
+def _example(desk: Desk, job: EvaluationJob, said: str) -> str | None:
     """Return a labelled photo of what was said, at its own level."""
-    taxon = workbench.names.reconcile(Taxon(said))
+    taxon = desk.names.reconcile(Taxon(said))
     for photo in job.labels.photos:
         if taxon.species is not None and photo.species == taxon.species:
             return photo.file
@@ -231,10 +231,10 @@ def _example(workbench: Workbench, job: EvaluationJob, said: str) -> str | None:
     return None
 
 
-def _small(workbench: Workbench, job: EvaluationJob, file: str, words: str) -> None:
+def _small(desk: Desk, job: EvaluationJob, file: str, words: str) -> None:
     if file not in job.small:
         path = next(photo.path for photo in job.labels.photos if photo.file == file)
-        job.small[file] = thumbnail(path, workbench)
+        job.small[file] = thumbnail(path, desk.workbench_for("evaluate.run"))
     jpeg = job.small[file]
     if jpeg is None:
         st.caption(f"{plain(words)} can no longer be read.")
@@ -242,12 +242,12 @@ def _small(workbench: Workbench, job: EvaluationJob, file: str, words: str) -> N
         st.image(jpeg, width=120, alt=words)
 
 
-def _files(workbench: Workbench, found: Evaluation) -> None:
+def _files(desk: Desk, found: Evaluation) -> None:
     mark = "-sandbox" if found.sandbox else ""
     with st.container(horizontal=True):
         st.download_button(
             "Download report",
-            lambda: report(found, workbench).encode(),
+            lambda: report(found, desk.workbench_for("evaluate.run")).encode(),
             f"evaluation{mark}.html",
             "text/html",
             icon=":material/description:",

@@ -10,38 +10,40 @@ from plantid_core.compare.agreement import agreement, in_words
 from plantid_core.compare.align import align
 from plantid_core.compare.names.values import LEVELS
 from plantid_core.errors import PlantIDError
-from plantid_core.web import asked, cards, compare_bump, compare_table, download, form
+from plantid_core.web import asked, cards, compare_bump, compare_table, door, download, form
 
 if TYPE_CHECKING:
     from plantid_core.compare.agreement import Agreement
+    from plantid_core.desk import Desk
     from plantid_core.plants import Outcome
     from plantid_core.web.asked import Asked
-    from plantid_core.workbench import Workbench
 
 _ROWS = {"5": 5, "10": 10, "all": 1_000}
 _THUMBNAIL_PX = 110
 _ANOTHER = "compare_another"
 
 
-def show(workbench: Workbench) -> None:
+def show(desk: Desk) -> None:
     """Draw the tab: a question until there is an answer, which may be *Identify*'s."""
+    if door.shut(desk, "identify.ask", "Sign in to compare what the services say of a plant."):
+        return
     latest = asked.latest()
     if latest is None or asked.under_way() is not None:
-        _question(workbench)
+        _question(desk)
     else:
-        _compared(workbench, *latest)
+        _compared(desk, *latest)
 
 
-def _question(workbench: Workbench) -> None:
+def _question(desk: Desk) -> None:
     left, right = st.columns([1, 2], gap="large")
     with left:
-        question = form.ask(workbench)
+        question = form.ask(desk)
         ready = bool(question.photos and question.providers)
         pressed = st.button("Ask and compare", type="primary", disabled=not ready, width="stretch")
     with right:
         if pressed:
             try:
-                asked.begin(workbench, question)
+                asked.begin(desk, question)
             except PlantIDError as error:
                 st.error(str(error), icon=":material/error:")
         if (asking := asked.under_way()) is not None:
@@ -54,9 +56,9 @@ def _question(workbench: Workbench) -> None:
         )
 
 
-def _compared(workbench: Workbench, about: Asked, outcome: Outcome) -> None:
-    found = align(outcome.answers, workbench.names, workbench.calibration)
-    agreed = agreement(outcome.answers, workbench.names)
+def _compared(desk: Desk, about: Asked, outcome: Outcome) -> None:
+    found = align(outcome.answers, desk.names, desk.calibration)
+    agreed = agreement(outcome.answers, desk.names)
     sandbox = [answer.provider for answer in outcome.answers if answer.sandbox]
     top, again = st.columns([4, 1], vertical_alignment="top")
     with top:

@@ -12,17 +12,17 @@ from plantid_core.web import download, keeping, naming
 from plantid_core.web.naming import plain
 
 if TYPE_CHECKING:
+    from plantid_core.desk import Desk
     from plantid_core.plants import Outcome
     from plantid_core.store.history.values import Determination
     from plantid_core.web.asked import Asked
     from plantid_core.web.keeping import Wish
-    from plantid_core.workbench import Workbench
 
 _DECIDED, _INCLUDE = "decided", "include_sandbox"
 _SAID = {"confirmed": "You confirmed", "changed": "You named it", "rejected": "You rejected all"}
 
 
-def show(workbench: Workbench, wish: Wish | None, asked: Asked, outcome: Outcome) -> None:
+def show(desk: Desk, wish: Wish | None, asked: Asked, outcome: Outcome) -> None:
     """Draw the buttons, and what was decided."""
     _decided(outcome)
     joint = outcome.consensus
@@ -46,7 +46,7 @@ def show(workbench: Workbench, wish: Wish | None, asked: Asked, outcome: Outcome
             # With None, what is in the address would be cleared, which its widgets do not allow.
             st.switch_page("pages/compare.py", query_params={})
         with st.popover("Export", icon=":material/download:"):
-            download.buttons(workbench, outcome)
+            download.buttons(desk, outcome)
     if wish is None:
         return
     if outcome.sandbox:
@@ -59,14 +59,14 @@ def show(workbench: Workbench, wish: Wish | None, asked: Asked, outcome: Outcome
     if confirmed:
         decision = Decision("confirmed", provider=CONSENSUS)
         practice = bool(st.session_state.get(_INCLUDE))
-        if _made(workbench, wish, (asked, outcome), decision, practice=practice):
+        if _made(desk, wish, (asked, outcome), decision, practice=practice):
             st.rerun()
     elif other:
-        _another(workbench, wish, asked, outcome)
+        _another(desk, wish, asked, outcome)
 
 
 @st.dialog("What is it?", icon=":material/edit:")
-def _another(workbench: Workbench, wish: Wish, asked: Asked, outcome: Outcome) -> None:
+def _another(desk: Desk, wish: Wish, asked: Asked, outcome: Outcome) -> None:
     choice = naming.choose(outcome.answers)
     practice = bool(st.session_state.get(_INCLUDE))
     if choice is not None and choice.sandbox and not practice:
@@ -84,14 +84,12 @@ def _another(workbench: Workbench, wish: Wish, asked: Asked, outcome: Outcome) -
         decision = Decision("rejected", note=note)
     elif named and choice is not None:
         decision = choice.decision(note)
-    if decision is not None and _made(
-        workbench, wish, (asked, outcome), decision, practice=practice
-    ):
+    if decision is not None and _made(desk, wish, (asked, outcome), decision, practice=practice):
         st.rerun()
 
 
 def _made(
-    workbench: Workbench,
+    desk: Desk,
     wish: Wish,
     of: tuple[Asked, Outcome],
     decision: Decision,
@@ -100,12 +98,9 @@ def _made(
 ) -> bool:
     """Keep the observation and the decision; where it cannot be, say why and return False."""
     asked, outcome = of
-    owner = workbench.owner()
-    if owner is None:
-        return False
     try:
-        keeping.keep(workbench, wish, asked, outcome)
-        made = workbench.collection.determine(owner, outcome.id, decision, include_sandbox=practice)
+        keeping.keep(desk, wish, asked, outcome)
+        made = desk.collection.determine(outcome.id, decision, include_sandbox=practice)
     except SandboxNotBotany:
         st.info(
             "These names come from the sandbox, no botany. Practise with them? Tick *Include sandbox"

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     import plotly.graph_objects as go
 
+    from plantid_core.desk import Desk
     from plantid_core.plants import Outcome
-    from plantid_core.workbench import Workbench
 
 
 def as_json(outcome: Outcome) -> bytes:
@@ -46,11 +46,11 @@ def asked_for(sandbox: bool) -> bool:  # noqa: FBT001 - what it is asked about
     )
 
 
-def buttons(workbench: Workbench, outcome: Outcome) -> None:
+def buttons(desk: Desk, outcome: Outcome) -> None:
     """Offer both files, without the sandbox's answers unless they are asked for."""
     wanted = asked_for(outcome.sandbox)
     if outcome.sandbox and not wanted:
-        outcome = _without_sandbox(workbench, outcome)
+        outcome = _without_sandbox(desk, outcome)
         if not outcome.answers:
             st.caption("Only the sandbox answered, so that there is nothing else to download.")
             return
@@ -67,9 +67,9 @@ def buttons(workbench: Workbench, outcome: Outcome) -> None:
         )
 
 
-def _without_sandbox(workbench: Workbench, outcome: Outcome) -> Outcome:
+def _without_sandbox(desk: Desk, outcome: Outcome) -> Outcome:
     answers = tuple(answer for answer in outcome.answers if not answer.sandbox)
-    return replace(outcome, answers=answers, consensus=workbench.joint(answers))
+    return replace(outcome, answers=answers, consensus=desk.joint(answers))
 
 
 def chart(name: str, rows: Sequence[Mapping[str, object]], figure: go.Figure) -> None:

@@ -14,9 +14,9 @@ from plantid_core.evaluation import evaluate
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from plantid_core.desk import Desk
     from plantid_core.evaluation import Evaluation, Progress
     from plantid_core.web.labelled import Labels
-    from plantid_core.workbench import Workbench
 
 UNSEEN_S: Final = 60.0
 _AT_ONCE: Final = 4
@@ -38,13 +38,14 @@ class EvaluationJob:
 
     def __init__(
         self,
-        workbench: Workbench,
+        desk: Desk,
         labels: Labels,
         providers: Sequence[str],
         *,
         include_sandbox: bool,
         seed: int,
     ) -> None:
+        workbench = desk.workbench_for("evaluate.run")
         if not _ONE.acquire(blocking=False):
             raise EvaluationBusy
         self.labels, self.providers, self.seed = labels, tuple(providers), seed
@@ -53,7 +54,7 @@ class EvaluationJob:
         self.found: Evaluation | None = None
         self.error = ""
         self.small: dict[str, bytes | None] = {}
-        self._workbench = workbench
+        self._desk, self._workbench = desk, workbench
         self._stop = threading.Event()
         self._seen = time.monotonic()
         threading.Thread(target=self._run, name="evaluation", daemon=True).start()
@@ -82,7 +83,7 @@ class EvaluationJob:
 
     def _tell(self, progress: Progress) -> None:
         self.progress = progress
-        if time.monotonic() - self._seen > UNSEEN_S:
+        if time.monotonic() - self._seen > UNSEEN_S or not self._desk.still_in():
             self._stop.set()
 
     def _run(self) -> None:
@@ -95,6 +96,7 @@ class EvaluationJob:
                 concurrency=_AT_ONCE,
                 tell=self._tell,
                 stop=self._stop,
+                user=self._desk.user,
                 seed=self.seed,
             )
         except PlantIDError as error:

@@ -17,9 +17,9 @@ from plantid_core.workbench import MOST_PHOTOS, sample_photo
 if TYPE_CHECKING:
     import datetime as dt
 
+    from plantid_core.desk import Desk
     from plantid_core.plants import Place
     from plantid_core.upload import Photo
-    from plantid_core.workbench import Workbench
 
 LANGUAGES = {"en": "English", "de": "Deutsch", "fr": "français", "cs": "čeština"}
 
@@ -44,13 +44,13 @@ class Question:
         return repr((digests, replace(self, photos=(), clean=())))
 
 
-def ask(workbench: Workbench) -> Question:
+def ask(desk: Desk) -> Question:
     """Draw the form and return what it is set to."""
     uploads = _photos()
-    admitted = [(upload, photo) for upload in uploads if (photo := _admitted(workbench, upload))]
+    admitted = [(upload, photo) for upload in uploads if (photo := _admitted(desk, upload))]
     with st.container(key="thumbnails"):
         organs = _thumbnails([photo for _, photo in admitted])
-    where, date = place.ask(workbench, [upload for upload, _ in admitted])
+    where, date = place.ask(desk, [upload for upload, _ in admitted])
     language = st.selectbox(
         "Common names in",
         list(LANGUAGES),
@@ -58,8 +58,8 @@ def ask(workbench: Workbench) -> Question:
         key="language",
         bind="query-params",
     )
-    providers = _providers(workbench)
-    place.show_flora(workbench, where, providers)
+    providers = _providers(desk)
+    place.show_flora(desk, where, providers)
     return Question(
         tuple(upload for upload, _ in admitted),
         tuple(photo for _, photo in admitted),
@@ -96,9 +96,9 @@ def _photos() -> list[Upload]:
     return uploads[:MOST_PHOTOS]
 
 
-def _admitted(workbench: Workbench, upload: Upload) -> Photo | None:
+def _admitted(desk: Desk, upload: Upload) -> Photo | None:
     try:
-        return workbench.admit(upload)
+        return desk.admit(upload)
     except UploadRejected as rejected:
         st.error(f"**{_plain(upload.filename)}** — {rejected}", icon=":material/block:")
         return None
@@ -123,8 +123,8 @@ def _thumbnails(photos: list[Photo]) -> list[Organ]:
     return organs
 
 
-def _providers(workbench: Workbench) -> list[str]:
-    known = {info.name: info for info in workbench.providers()}
+def _providers(desk: Desk) -> list[str]:
+    known = {info.name: info for info in desk.providers()}
     chosen = st.pills(
         "Ask",
         list(known),

@@ -15,8 +15,8 @@ from plantid_core.upload.archive import unpacked
 if TYPE_CHECKING:
     from typing import BinaryIO
 
+    from plantid_core.desk import Desk
     from plantid_core.providers.herbarium.specimen import Built, Progress
-    from plantid_core.workbench import Workbench
 
 _ONE = threading.Lock()
 
@@ -24,7 +24,8 @@ _ONE = threading.Lock()
 class HerbariumJob:
     """One build from a ZIP file, in a thread of its own; raises `HerbariumUnusable` where one runs."""
 
-    def __init__(self, workbench: Workbench, archive: BinaryIO, name: str) -> None:
+    def __init__(self, desk: Desk, archive: BinaryIO, name: str) -> None:
+        workbench = desk.workbench_for("herbarium.change")
         if not _ONE.acquire(blocking=False):
             reason = "Another build of the herbarium is under way. Wait until it has ended."
             raise HerbariumUnusable("busy", reason)
@@ -32,7 +33,8 @@ class HerbariumJob:
         self.built: Built | None = None
         self.error = ""
         self._stop = threading.Event()
-        self._workbench, self._archive, self._name = workbench, archive, name
+        self._desk, self._workbench = desk, workbench
+        self._archive, self._name = archive, name
         self._thread = threading.Thread(target=self._run, name="herbarium-build", daemon=True)
         self._thread.start()
 
@@ -65,3 +67,5 @@ class HerbariumJob:
 
     def _tell(self, progress: Progress) -> None:
         self.progress = progress
+        if not self._desk.still_in():
+            self.stop()

@@ -11,16 +11,15 @@ import streamlit as st
 
 from plantid_core.errors import HerbariumUnusable
 from plantid_core.palette import COLOURS
-from plantid_core.providers.herbarium import file
 from plantid_core.providers.herbarium.sentence import findings, share
 from plantid_core.upload.archive import Limits
-from plantid_core.web import compare_table, download, labelled
+from plantid_core.web import compare_table, door, download, labelled
 from plantid_core.web.herbarium_job import HerbariumJob
 from plantid_core.web.naming import plain
 
 if TYPE_CHECKING:
+    from plantid_core.desk import Desk
     from plantid_core.providers.herbarium.herbarium import Confusion, Herbarium
-    from plantid_core.workbench import Workbench
 
 _JOB = "herbarium_job"
 _CONFUSIONS, _REFUSED = 8, 10
@@ -28,8 +27,10 @@ _BAR_PX, _MARGIN_PX = 34, 60
 _COMMAND = "plantid herbarium build my-photos"
 
 
-def show(workbench: Workbench) -> None:
+def show(desk: Desk) -> None:
     """Draw the panel in whichever state the herbarium is: none, being built, there, or damaged."""
+    if door.shut(desk, "herbarium.see", "Sign in to see the herbarium of this server."):
+        return
     job: HerbariumJob | None = st.session_state.get(_JOB)
     if job is not None and job.running:
         st.fragment(_progress, run_every=0.5)(job)
@@ -37,10 +38,10 @@ def show(workbench: Workbench) -> None:
     if job is not None:
         _ended(job)
     try:
-        herbarium = workbench.herbarium()
+        herbarium = desk.herbarium()
     except HerbariumUnusable as error:
         st.error(str(error), icon=":material/error:")
-        _build(workbench, open_=True)
+        _build(desk, open_=True)
         return
     if herbarium is None:
         st.info(
@@ -49,12 +50,12 @@ def show(workbench: Workbench) -> None:
             " then answers beside the services, as *Local herbarium*.",
             icon=":material/local_library:",
         )
-        _build(workbench, open_=True)
+        _build(desk, open_=True)
         return
     _about(herbarium)
-    _build(workbench, open_=False)
-    if workbench.settings.environment != "production":
-        _forget(workbench)
+    _build(desk, open_=False)
+    if desk.may("herbarium.change"):
+        _forget(desk)
 
 
 def _about(herbarium: Herbarium) -> None:
@@ -131,14 +132,14 @@ def _finding(confusions: tuple[Confusion, ...]) -> str:
     return f"Most often, {most.shown} was taken for {most.taken_for}: on {photos}."
 
 
-def _build(workbench: Workbench, *, open_: bool) -> None:
+def _build(desk: Desk, *, open_: bool) -> None:
     with st.expander("Build it", icon=":material/build:", expanded=open_):
         st.markdown(
             "Make a folder for each plant, named by its scientific name, and put its photos in; five"
             " or more a plant are good. Then, in a terminal:"
         )
         st.code(_COMMAND, language="sh")
-        if workbench.settings.environment == "production":
+        if not desk.may("herbarium.change"):
             st.caption("On this server, whoever runs it builds the herbarium.")
             return
         archive = st.file_uploader(
@@ -152,19 +153,19 @@ def _build(workbench: Workbench, *, open_: bool) -> None:
         pressed = st.button("Build", key="herbarium-build", disabled=archive is None)
         if pressed and archive is not None:
             try:
-                st.session_state[_JOB] = HerbariumJob(workbench, archive, archive.name)
+                st.session_state[_JOB] = HerbariumJob(desk, archive, archive.name)
             except HerbariumUnusable as error:
                 st.warning(str(error), icon=":material/hourglass_top:")
                 return
             st.rerun()
 
 
-def _forget(workbench: Workbench) -> None:
+def _forget(desk: Desk) -> None:
     with st.popover("Forget it", icon=":material/delete:"):
         st.markdown("Remove the herbarium, and what was kept of its photos? The photos stay.")
         if st.button("Yes, forget it", key="herbarium-forget"):
             try:
-                file.forget(workbench.settings.data_dir)
+                desk.forget_herbarium()
             except HerbariumUnusable as error:
                 st.error(str(error), icon=":material/error:")
                 return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -13,24 +12,10 @@ from plantid_core.web import history_said, naming
 from plantid_core.web.naming import plain
 
 if TYPE_CHECKING:
-    from plantid_core.collection import Collection
+    from plantid_core.desk import Desk
     from plantid_core.store.history.values import Observed
-    from plantid_core.workbench import Workbench
 
 _SAID = {"confirmed": "Confirmed", "changed": "Named", "rejected": "Rejected all names"}
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """Whose observations are before us, and where they are kept."""
-
-    workbench: Workbench
-    owner: str
-
-    @property
-    def collection(self) -> Collection:
-        """Return where they are kept; raises `PlantIDError` where it cannot be opened."""
-        return self.workbench.collection
 
 
 def confirm(desk: Desk, observed: Observed, decision: Decision) -> None:
@@ -95,9 +80,7 @@ def _keep_or_say(
 def _keep(
     desk: Desk, observed: Observed, decision: Decision, *, include_sandbox: bool = False
 ) -> None:
-    made = desk.collection.determine(
-        desk.owner, observed.id, decision, include_sandbox=include_sandbox
-    )
+    made = desk.collection.determine(observed.id, decision, include_sandbox=include_sandbox)
     name = f": *{plain(made.taxon.scientific_name)}*" if made.taxon else ""
     practice = " (practice)" if made.sandbox else ""
     history_said.say(f"{_SAID[made.action]}{name}{practice}.")

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Final
 import streamlit as st
 
 from plantid_core.errors import PlantIDError
-from plantid_core.web import application, batch_job, history_photos, history_said
+from plantid_core.web import batch_job, history_photos, history_said
 from plantid_core.web.naming import plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from plantid_core.collection import Deleted
+    from plantid_core.desk import Desk
     from plantid_core.store.history.values import Observed
-    from plantid_core.web.history_decide import Desk
 
 TYPED: Final = "delete all"
 
@@ -32,7 +32,7 @@ def some(desk: Desk, observations: Sequence[Observed]) -> None:
     )
     if st.button(f"Delete {so_many(count, 'observation')}", type="primary", key="delete_now"):
         try:
-            gone = desk.collection.forget(desk.owner, [one.id for one in observations])
+            gone = desk.collection.forget([one.id for one in observations])
         except PlantIDError as error:
             st.error(plain(str(error)), icon=":material/error:")
             return
@@ -57,11 +57,11 @@ def everything(desk: Desk, total: int) -> None:
         st.error(f"Nothing was deleted. Type “{TYPED}” to confirm.", icon=":material/error:")
         return
     try:
-        gone = desk.collection.forget_all(desk.owner)
+        gone = desk.collection.forget_all()
     except PlantIDError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return
-    batch_job.forget_all(application.workbench())
+    batch_job.forget_all(desk)
     history_photos.forget_all()
     _told(gone)
 

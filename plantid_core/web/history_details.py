@@ -9,7 +9,6 @@ import streamlit as st
 
 from plantid_core.compare.align import align
 from plantid_core.palette import TITLES, percent
-from plantid_core.store.history.values import LOCAL_OWNER
 from plantid_core.web import (
     compare_table,
     history_delete,
@@ -19,8 +18,8 @@ from plantid_core.web import (
 )
 
 if TYPE_CHECKING:
+    from plantid_core.desk import Desk
     from plantid_core.store.history.values import Determination, Observed
-    from plantid_core.web.history_decide import Desk
 
 _PREVIEW_PX: Final = 260
 _NAMES: Final = 5
@@ -35,17 +34,15 @@ def show(desk: Desk, observed: Observed) -> None:
     """Draw what is in the fold."""
     with st.container(horizontal=True):
         for number, photo in enumerate(observed.photos, start=1):
-            jpeg = history_photos.small(
-                desk.collection, desk.owner, photo.photo_id, history_photos.PREVIEW_PX
-            )
+            jpeg = history_photos.small(desk, photo.photo_id, history_photos.PREVIEW_PX)
             if jpeg is None:
                 st.caption(f"Photo {number} cannot be read: its file is missing or damaged.")
             else:
                 st.image(jpeg, width=_PREVIEW_PX, alt=f"Photo {number}: {photo.organ}")
-    found = align(observed.answers, desk.workbench.names, desk.workbench.calibration)
+    found = align(observed.answers, desk.names, desk.calibration)
     if found.rows:
         st.html(compare_table.side_by_side(found, observed.answers, _NAMES))
-    st.html(_determinations(observed))
+    st.html(_determinations(desk, observed))
     history_record.show(desk, observed)
     if st.button(
         "Delete this observation…",
@@ -56,16 +53,18 @@ def show(desk: Desk, observed: Observed) -> None:
         history_delete.some(desk, [observed])
 
 
-def _determinations(observed: Observed) -> str:
+def _determinations(desk: Desk, observed: Observed) -> str:
     if not observed.determinations:
         return '<div class="pid-small">Nobody has determined it yet.</div>'
-    told = "".join(f"<li>{_determination(one)}</li>" for one in reversed(observed.determinations))
+    told = "".join(
+        f"<li>{_determination(desk, one)}</li>" for one in reversed(observed.determinations)
+    )
     return f"<div><b>Determinations</b>, the one that stands first</div><ol>{told}</ol>"
 
 
-def _determination(made: Determination) -> str:
+def _determination(desk: Desk, made: Determination) -> str:
     when = made.made_at.astimezone(history_filters.zone())
-    who = "you" if made.made_by == LOCAL_OWNER else escape(made.made_by)
+    who = "you" if made.made_by == desk.owner else escape(made.made_by)
     name = ""
     if made.taxon is not None:
         name = f": <i>{escape(made.taxon.scientific_name)}</i>"

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from plantid_core.collection import Format
+    from plantid_core.desk import Desk
     from plantid_core.export.release import Exported
     from plantid_core.store.history.values import Filter
-    from plantid_core.web.history_decide import Desk
 
 _MADE, _MINE = "export", "mine"
 # A page hands a file out from memory.
@@ -71,7 +71,6 @@ def filtered(desk: Desk, wanted: Filter, total: int) -> None:
                 asked,
                 mime,
                 lambda folder: desk.collection.export(
-                    desk.owner,
                     folder / name,
                     kind,
                     wanted=wanted,
@@ -99,13 +98,13 @@ def mine(desk: Desk, total: int) -> None:
 
 def _mine(desk: Desk, folder: Path) -> tuple[Path, Exported]:
     path = folder / "plantid-mine.zip"
-    return path, desk.collection.export_mine(desk.owner, path)
+    return path, desk.collection.export_mine(path)
 
 
 def _without_sandbox(desk: Desk, wanted: Filter, total: int) -> str:
     """Return a sentence where answers of the sandbox are left out of a file."""
     try:
-        real = desk.collection.find(desk.owner, replace(wanted, sandbox=False), limit=1).total
+        real = desk.collection.find(replace(wanted, sandbox=False), limit=1).total
     except PlantIDError:
         return ""  # the export itself will tell
     return (

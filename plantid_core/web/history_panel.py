@@ -9,6 +9,7 @@ import streamlit as st
 from plantid_core.errors import PlantIDError
 from plantid_core.store.history.values import Filter
 from plantid_core.web import (
+    door,
     history_delete,
     history_export,
     history_filters,
@@ -16,35 +17,32 @@ from plantid_core.web import (
     history_rows,
     history_said,
 )
-from plantid_core.web.history_decide import Desk
 from plantid_core.web.naming import plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from plantid_core.desk import Desk
     from plantid_core.store.history.values import Observed, Page
-    from plantid_core.workbench import Workbench
 
 _SEEN: Final = "history_seen"
 _ALL_SHOWN: Final = "pick_all"
 _ROW_PX: Final = 130
 _SKELETONS: Final = 4
 
+_INVITATION: Final = (
+    "Sign in to keep a history. Until then nothing is kept of what you identify here; you can export"
+    " every answer on *Identify*."
+)
+
 style = history_rows.style
 
 
-def show(workbench: Workbench) -> None:
+def show(desk: Desk) -> None:
     """Draw the page below its title."""
-    owner = workbench.owner()
-    if owner is None:
-        st.info(
-            "A history of your own needs a sign-in, which this app does not have yet: nothing of what"
-            " is identified here is kept. You can export every answer on *Identify*.",
-            icon=":material/lock:",
-        )
+    if door.shut(desk, "history.list", _INVITATION):
         return
     history_said.tell()
-    desk = Desk(workbench, owner)
     wanted = history_filters.ask()
     waiting = st.empty()
     if _SEEN not in st.session_state:
@@ -52,8 +50,8 @@ def show(workbench: Workbench) -> None:
             for _ in range(_SKELETONS):
                 st.skeleton(height=_ROW_PX)
     try:
-        page = desk.collection.find(owner, wanted, limit=history_filters.shown())
-        kept = page.total if wanted == Filter() else desk.collection.find(owner, limit=1).total
+        page = desk.collection.find(wanted, limit=history_filters.shown())
+        kept = page.total if wanted == Filter() else desk.collection.find(limit=1).total
     except PlantIDError as error:
         waiting.empty()
         _failed(error)
@@ -66,7 +64,7 @@ def show(workbench: Workbench) -> None:
         _nothing(kept)
     if kept:
         _yours(desk, kept)
-    _kept_for(workbench)
+    _kept_for(desk)
 
 
 def _failed(error: PlantIDError) -> None:
@@ -159,8 +157,8 @@ def _yours(desk: Desk, total: int) -> None:
             history_delete.everything(desk, total)
 
 
-def _kept_for(workbench: Workbench) -> None:
-    days = workbench.settings.history_keep_days
+def _kept_for(desk: Desk) -> None:
+    days = desk.settings.history_keep_days
     how_long = (
         "until you delete them" if days is None else f"for {history_delete.so_many(days, 'day')}"
     )

@@ -12,7 +12,7 @@ from plantid_core.errors import PhotoDamaged, PhotoNotFound, StorageFailed
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from plantid_core.collection import Collection
+    from plantid_core.desk import Desk, OwnCollection
     from plantid_core.store.history.values import Observed
 
 THUMBNAIL_PX: Final = 144  # shown at two thirds of it, for sharp screens
@@ -23,13 +23,15 @@ _MOST: Final = 2_000
 _LONGEST_S: Final = 3600
 
 
-def small(collection: Collection, owner: str, photo_id: str, side_px: int) -> bytes | None:
+def small(desk: Desk, photo_id: str, side_px: int) -> bytes | None:
     """Return a small JPEG, None where the photo cannot be read.
 
     ``side_px`` is its longer side's limit; a thumbnail is cut to a square of it.
     """
+    # Asked each time: what is remembered is not asked for again where it is kept.
+    owner = desk.owner_for("photo.read")
     try:
-        return _small(collection, owner, photo_id, side_px)
+        return _small(desk.collection, owner, photo_id, side_px)
     except (PhotoNotFound, PhotoDamaged, StorageFailed, OSError):
         return None
 
@@ -48,12 +50,12 @@ def forget_all() -> None:
 
 
 @st.cache_data(max_entries=_MOST, ttl=_LONGEST_S, show_spinner=False)
-def _small(_collection: Collection | None, owner: str, photo_id: str, side_px: int) -> bytes:
+def _small(_collection: OwnCollection | None, owner: str, photo_id: str, side_px: int) -> bytes:
     from PIL import Image, ImageOps
 
     if _collection is None:
         raise PhotoNotFound
-    with Image.open(io.BytesIO(_collection.photo(owner, photo_id))) as whole:
+    with Image.open(io.BytesIO(_collection.photo(photo_id, owner=owner))) as whole:
         whole.draft("RGB", (side_px, side_px))
         made = whole.convert("RGB")
     if side_px == THUMBNAIL_PX:

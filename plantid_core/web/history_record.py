@@ -15,8 +15,8 @@ from plantid_core.web import history_filters, history_said, licences
 from plantid_core.web.naming import plain
 
 if TYPE_CHECKING:
+    from plantid_core.desk import Desk
     from plantid_core.store.history.values import Observed
-    from plantid_core.web.history_decide import Desk
 
 _EARLIEST: Final = dt.date(1900, 1, 1)
 _FARTHEST_M: Final = 1_000_000.0
@@ -34,7 +34,7 @@ def show(desk: Desk, observed: Observed) -> None:
         st.error("A place needs both a latitude and a longitude.", icon=":material/error:")
         return
     try:
-        desk.collection.describe(desk.owner, observed.id, changed)
+        desk.collection.describe(observed.id, changed)
     except PlantIDError as error:
         st.error(plain(str(error)), icon=":material/error:")
     else:

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Sequence
 
+    from plantid_core.desk import Desk
     from plantid_core.export.release import Named
     from plantid_core.plants import Answer
     from plantid_core.store.history.values import Circumstances, Observed
-    from plantid_core.web.history_decide import Desk
 
 _STYLE: Final = """<style>
 .pid-row{line-height:1.45;display:flex;gap:.9rem}
@@ -80,7 +80,7 @@ def style() -> None:
 
 def lines(desk: Desk, observations: Sequence[Observed]) -> list[Line]:
     """Return the observations with the names that stand."""
-    names = desk.workbench.names
+    names = desk.names
     mine = Terms(names, None, include_sandbox=True)
     made = []
     for observed in observations:
@@ -135,9 +135,7 @@ def _words(text: str) -> str:
 def _thumbnail(desk: Desk, line: Line) -> str:
     """Return the first photo, in the page itself: at an address of its own others might ask for it."""
     photos = line.observed.photos
-    jpeg = photos and history_photos.small(
-        desk.collection, desk.owner, photos[0].photo_id, history_photos.THUMBNAIL_PX
-    )
+    jpeg = photos and history_photos.small(desk, photos[0].photo_id, history_photos.THUMBNAIL_PX)
     if not jpeg:
         return '<div class="pid-thumb pid-gone">The photo cannot be read</div>'
     data = base64.b64encode(jpeg).decode()

@@ -9,13 +9,13 @@ import streamlit as st
 
 from plantid_core.errors import PlantIDError
 from plantid_core.store.history.values import Circumstances
-from plantid_core.web import licences
+from plantid_core.web import door, licences
 from plantid_core.web.naming import plain
 
 if TYPE_CHECKING:
+    from plantid_core.desk import Desk
     from plantid_core.plants import Outcome
     from plantid_core.web.asked import Asked
-    from plantid_core.workbench import Workbench
 
 _KEPT = "kept"
 _FARTHEST_M = 1_000_000.0
@@ -41,13 +41,11 @@ class Wish:
         )
 
 
-def ask(workbench: Workbench) -> Wish | None:
+def ask(desk: Desk) -> Wish | None:
     """Draw the tick and what belongs to it; None, with a sentence, where nobody owns a history."""
-    if workbench.owner() is None:
-        st.caption(
-            "Nothing is kept here: a history of your own needs a sign-in, which this app does not"
-            " have yet."
-        )
+    if not desk.may("identify.keep"):
+        told = "Sign in to keep a history. Until then nothing is kept of what you identify here."
+        door.invite(desk, told, key="sign_in_to_keep")
         return None
     keep = st.checkbox(
         "Keep in my history",
@@ -65,21 +63,21 @@ def ask(workbench: Workbench) -> Wish | None:
             format="%.0f",
             key="uncertainty",
         )
-        settings = workbench.settings
+        settings = desk.settings
         by = st.text_input("Seen by", settings.recorded_by, max_chars=200, key="recorded_by")
         licence = licences.choose(records, settings.licence, "licence")
         st.caption("Kept beside the answer and exported with it; none of it is sent to a service.")
     return Wish(keep, uncertainty, by.strip(), licence)
 
 
-def keep_once(workbench: Workbench, wish: Wish, asked: Asked, outcome: Outcome) -> None:
+def keep_once(desk: Desk, wish: Wish, asked: Asked, outcome: Outcome) -> None:
     """Keep an outcome, once, and say so; what goes wrong is said, and tried again when asked to."""
     if outcome.rung == "none":
         return
     told: dict[str, str] = st.session_state.setdefault(_KEPT, {})
     if outcome.id not in told:
         try:
-            keep(workbench, wish, asked, outcome)
+            keep(desk, wish, asked, outcome)
         except PlantIDError as error:
             told[outcome.id] = str(error)
     if problem := told.get(outcome.id):
@@ -91,9 +89,9 @@ def keep_once(workbench: Workbench, wish: Wish, asked: Asked, outcome: Outcome) 
         st.caption(":material/bookmark_added: Kept in your history.")
 
 
-def keep(workbench: Workbench, wish: Wish, asked: Asked, outcome: Outcome) -> None:
+def keep(desk: Desk, wish: Wish, asked: Asked, outcome: Outcome) -> None:
     """Keep an outcome; raises `PlantIDError`, and then nothing of it is kept."""
-    workbench.keep(
+    desk.keep(
         outcome,
         asked.photos,
         organs=asked.organs,

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
     from plantid_core.compare.evaluate.label import Labelled
-    from plantid_core.workbench import Workbench
+    from plantid_core.desk import Desk
 
 _KEPT: Final = "labelled"
 _FILES, _FOLDER, _SAMPLE = "My photos", "A folder of this machine", "The sample"
@@ -81,9 +81,9 @@ class Labels:
         return len({photo.species for photo in self.photos if photo.species})
 
 
-def choose(workbench: Workbench) -> Labels | None:
+def choose(desk: Desk) -> Labels | None:
     """Ask where the photos are; None, and a sentence where something is wrong, while there are none."""
-    local = workbench.settings.environment == "development"
+    local = desk.may("evaluate.folder")
     source = st.selectbox(
         "Photos whose names you know",
         [_FILES, *([_FOLDER] if local else []), _SAMPLE],
@@ -92,14 +92,14 @@ def choose(workbench: Workbench) -> Labels | None:
     )
     if source == _SAMPLE:
         st.caption(_SAMPLE_SAYS)
-        return _once("sample", lambda: _sample(workbench))
+        return _once("sample", lambda: _sample(desk))
     most = most_mb(_LIMITS)
     st.caption(_HOW.format(most=most))
     if source == _FOLDER:
         path = st.text_input(
             "Folder or CSV file on this machine", key="labelled_path", bind="query-params"
         ).strip()
-        return _once(f"path {path}", lambda: _of_path(workbench, path)) if path else None
+        return _once(f"path {path}", lambda: _of_path(desk, path)) if path else None
     files = st.file_uploader(
         "Labelled photos",
         type=_TYPES,
@@ -111,7 +111,7 @@ def choose(workbench: Workbench) -> Labels | None:
     if not files:
         return _brought_before()
     digests = [hashlib.sha256(file.getvalue()).hexdigest() for file in files]
-    return _once(f"files {digests}", lambda: _of_files(workbench, files))
+    return _once(f"files {digests}", lambda: _of_files(desk, files))
 
 
 def most_mb(limits: Limits) -> int:
@@ -150,15 +150,17 @@ def _brought_before() -> Labels | None:
     return kept[1]
 
 
-def _of_path(workbench: Workbench, path: str) -> Labels:
+def _of_path(desk: Desk, path: str) -> Labels:
+    desk.require("evaluate.folder")
     try:
         there = Path(path).expanduser()
     except RuntimeError as error:
         raise InputUnreadable(path, "There is no such home folder.") from error
-    return Labels(there.name, read(there, workbench.names))
+    return Labels(there.name, read(there, desk.names))
 
 
-def _of_files(workbench: Workbench, files: Sequence[UploadedFile]) -> Labels:
+def _of_files(desk: Desk, files: Sequence[UploadedFile]) -> Labels:
+    desk.require("evaluate.run")
     archives = [file for file in files if file.name.lower().endswith(".zip")]
     folder = Folder()
     root, passed_over, title = folder.path, 0, "your photos"
@@ -180,14 +182,14 @@ def _of_files(workbench: Workbench, files: Sequence[UploadedFile]) -> Labels:
     if not tables and not archives:
         raise InputUnreadable(title, "Single photos need a CSV file that tells their names.")
     try:
-        photos = read(tables[0] if tables else root, workbench.names)
+        photos = read(tables[0] if tables else root, desk.names)
     except InputUnreadable as error:
         # Where it was unpacked to is nobody's business.
         raise InputUnreadable(title, error.reason) from None
     return Labels(title, photos, folder, passed_over)
 
 
-def _sample(workbench: Workbench) -> Labels:
+def _sample(desk: Desk) -> Labels:
     from PIL import Image
 
     folder = Folder()
@@ -200,4 +202,4 @@ def _sample(workbench: Workbench) -> Labels:
                 box = (left * width, top * height, right * width, bottom * height)
                 cut = whole.crop(box)
                 cut.save(below / f"{number}.jpg", quality=90)
-    return Labels("the sample", read(folder.path, workbench.names), folder)
+    return Labels("the sample", read(folder.path, desk.names), folder)

@@ -14,8 +14,8 @@ from plantid_core.plants import Place
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from plantid_core.desk import Desk
     from plantid_core.upload import Upload
-    from plantid_core.workbench import Workbench
 
 _FIELDS = ("latitude", "longitude", "date")
 _FILLED, _FILLED_FROM = "filled_by_photo", "filled_from"
@@ -23,7 +23,7 @@ _EARLIEST = dt.date(1900, 1, 1)
 _PLANTNET = "plantnet"
 
 
-def ask(workbench: Workbench, uploads: Sequence[Upload]) -> tuple[Place | None, dt.date | None]:
+def ask(desk: Desk, uploads: Sequence[Upload]) -> tuple[Place | None, dt.date | None]:
     """Draw the fold and return what it is set to."""
     with st.expander("Place and date", icon=":material/place:"):
         st.caption(
@@ -33,13 +33,13 @@ def ask(workbench: Workbench, uploads: Sequence[Upload]) -> tuple[Place | None, 
         ticked = st.checkbox(
             "Use the photo's own place and date", key="own_place", disabled=not uploads
         )
-        _follow(workbench, uploads if ticked else [])
+        _follow(desk, uploads if ticked else [])
         latitude = st.number_input("Latitude", -90.0, 90.0, None, format="%.5f", key="latitude")
         longitude = st.number_input(
             "Longitude", -180.0, 180.0, None, format="%.5f", key="longitude"
         )
         date = st.date_input("Date", None, key="date", min_value=_EARLIEST, max_value="today")
-        if any(info.name == _PLANTNET and not info.sandbox for info in workbench.providers()):
+        if any(info.name == _PLANTNET and not info.sandbox for info in desk.providers()):
             st.caption(
                 "Where Pl@ntNet is asked, it is told the place, to about 1 km, as soon as you set"
                 " it: that is how its flora is chosen."
@@ -48,11 +48,11 @@ def ask(workbench: Workbench, uploads: Sequence[Upload]) -> tuple[Place | None, 
     return place, date if isinstance(date, dt.date) else None
 
 
-def show_flora(workbench: Workbench, place: Place | None, providers: Sequence[str]) -> None:
+def show_flora(desk: Desk, place: Place | None, providers: Sequence[str]) -> None:
     """Say which flora Pl@ntNet would be asked for; asks nobody where Pl@ntNet is not chosen."""
     if place is None or _PLANTNET not in providers:
         return
-    project = workbench.project_for(place)
+    project = desk.project_for(place)
     said = (
         f"Pl@ntNet is asked for its flora <i>{escape(project.title)}</i>."
         if project
@@ -61,14 +61,14 @@ def show_flora(workbench: Workbench, place: Place | None, providers: Sequence[st
     st.html(f'<div class="pid-small">{said}</div>')
 
 
-def _follow(workbench: Workbench, uploads: Sequence[Upload]) -> None:
+def _follow(desk: Desk, uploads: Sequence[Upload]) -> None:
     """Keep the fields in step with the photos that may fill them: none, where nothing is ticked."""
     source = hashlib.sha256(b"".join(upload.data for upload in uploads)).hexdigest()
     source = source if uploads else ""
     if st.session_state.get(_FILLED_FROM, "") != source:
         _withdraw()
         st.session_state[_FILLED_FROM] = source
-        st.session_state[_FILLED] = _told(workbench, uploads)
+        st.session_state[_FILLED] = _told(desk, uploads)
         for field, value in st.session_state[_FILLED].items():
             st.session_state[field] = value
     if uploads and not st.session_state[_FILLED]:
@@ -83,8 +83,8 @@ def _withdraw() -> None:
             st.session_state[field] = None
 
 
-def _told(workbench: Workbench, uploads: Sequence[Upload]) -> dict[str, object]:
-    told = [workbench.read_prefill(upload) for upload in uploads]
+def _told(desk: Desk, uploads: Sequence[Upload]) -> dict[str, object]:
+    told = [desk.read_prefill(upload) for upload in uploads]
     place = next((prefill.place for prefill in told if prefill.place), None)
     # A camera whose clock was never set dates its photos before cameras, or after today.
     latest = dt.datetime.now().astimezone().date()

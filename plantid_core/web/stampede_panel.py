@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     import plotly.graph_objects as go
 
+    from plantid_core.desk import Desk
     from plantid_core.lab.record import Record
     from plantid_core.web.stampede_controls import Choice
 
@@ -44,7 +45,7 @@ def style() -> None:
     st.html(_STYLE)
 
 
-def show(choice: Choice) -> None:
+def show(desk: Desk, choice: Choice) -> None:
     """Draw everything for at least one strategy."""
     records, problem = stampede_engine.tried(choice)
     if problem:
@@ -58,7 +59,7 @@ def show(choice: Choice) -> None:
     st.html(f'<div class="pid-finding" role="status">{escape(said)}</div>')
     for caveat in choice.caveats():
         st.caption(caveat)
-    _live_controls(choice)
+    _live_controls(desk, choice)
     shown = Shown(records, live, live=_landed(runs, choice))
     rows, chart = _below(choice, shown)
     shown = replace(shown, curve=rows)
@@ -146,8 +147,8 @@ def _live_windows(runs: stampede_live.LiveRuns | None, choice: Choice) -> list[R
     return [record for record in cut if record is not None]
 
 
-def _live_controls(choice: Choice) -> None:
-    refusal = real_runs.refusal()
+def _live_controls(desk: Desk, choice: Choice) -> None:
+    refusal = real_runs.refusal(desk)
     if refusal is not None:
         st.caption(refusal)
         return
@@ -157,13 +158,14 @@ def _live_controls(choice: Choice) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Run it for real", icon=":material/play_arrow:", type="primary"):
-            _begin(choice)
+            _begin(desk, choice)
         st.caption(_live_terms(choice))
     if isinstance(runs, stampede_live.LiveRuns):
         _live_outcome(runs, choice)
 
 
-def _begin(choice: Choice) -> None:
+def _begin(desk: Desk, choice: Choice) -> None:
+    desk.require("lab.live")
     begun = stampede_live.begin(choice)
     if begun is None:
         st.warning(

@@ -256,3 +256,26 @@ def test_answers_are_yielded_as_uploads_are_pulled(workbench: Workbench, flower:
     assert all(one.outcome is not None for name, one in by_name.items() if name != "0")
     with pytest.raises(PlantIDError, match="'nobody'"):
         next(answers_of(workbench, uploads(), providers=["nobody"]))
+
+
+def test_calls_are_counted_as_whose_batch_it_is(
+    sandbox: SandboxServer, tmp_path: Path, flower: bytes
+) -> None:
+    """Their calls of a minute are theirs alone: another's batch has its own."""
+    directory = tmp_path / "photos"
+    crops(flower, directory, 2)
+    settings = load_settings(
+        data_dir=tmp_path / "data", sandbox_url=sandbox.url, quota_user_per_minute=1
+    )
+    with LocalTeam.open(settings, 1) as team:
+
+        def answered(user: str, language: str) -> int:
+            order = Order(directory, ("plantnet",), language, 1, patience_s=0, user=user)
+            choice = run.choice(order, team.services())
+            with Journal(tmp_path / f"{user}-{language}.journal", choice) as journal:
+                run.prepare(journal, order)
+                return run.run(team, journal, order, stop=threading.Event()).credits_now
+
+        found = [answered(*who) for who in (("ann", "en"), ("ann", "de"), ("ben", "fr"))]
+
+    assert found == [1, 0, 1]

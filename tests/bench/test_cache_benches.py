@@ -78,6 +78,7 @@ def test_hit_measures_every_contestant() -> None:
     assert all(3500 < len(json.dumps(value)) < 5000 for value in cache_hit.VALUES.values())
 
 
+@pytest.mark.slow
 def test_stampede_calls_upstream_once_with_few_commands() -> None:
     """Whatever the computation comes to; a lock makes every waiter compute what fails."""
     report = stampede.run(
@@ -93,6 +94,7 @@ def test_stampede_calls_upstream_once_with_few_commands() -> None:
     assert {row.contestant for row in report.rows if row.case == "1 x 20"} == {"lease", "baton"}
 
 
+@pytest.mark.slow
 def test_death_of_the_holder_is_survived_by_all_who_wait() -> None:
     """Nobody gets an error; the seed's waiters are given up on."""
     report = holder_death.run(
@@ -105,6 +107,7 @@ def test_death_of_the_holder_is_survived_by_all_who_wait() -> None:
     assert report.median("killed", "seed-lock, 5 s", "not served") == holder_death.WAITERS
 
 
+@pytest.mark.slow
 def test_outages_cost_one_call_a_process() -> None:
     """Killed or frozen; and the clients find the server again."""
     report = redis_down.run(quiet, outages=1, gets=50)
@@ -114,6 +117,7 @@ def test_outages_cost_one_call_a_process() -> None:
     assert report.median("frozen", "lease", "back after") < 10
 
 
+@pytest.mark.slow
 def test_early_recomputation_is_one_an_expiry() -> None:
     """Two processes under little traffic."""
     traffic = early.Traffic(rate=100.0, delta_s=0.2, ttl_s=1.5)

@@ -7,6 +7,7 @@ import pytest
 from plantid_core.bench import live_vs_sim
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_live_and_simulated_figures_stand_side_by_side() -> None:
     names = ("none", "lease")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from itertools import product
 from typing import TYPE_CHECKING
 
 import pytest
@@ -78,6 +79,7 @@ def test_a_link_restores_the_simulation(browser: Browser, app_url: str) -> None:
     page.close()
 
 
+@pytest.mark.slow
 def test_plain_names_in_a_link_choose_a_sweep(browser: Browser, app_url: str) -> None:
     """Written by hand, with the settings' own names; the address that comes of it restores the same."""
     page = browser.new_page(viewport={"width": 1280, "height": 1100})
@@ -99,23 +101,18 @@ def test_plain_names_in_a_link_choose_a_sweep(browser: Browser, app_url: str) ->
     page.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 420])
-def test_the_page_fits(
-    browser: Browser, app_url: str, photograph: Photograph, scheme: str, width: int
-) -> None:
+def test_the_page_fits(browser: Browser, app_url: str, photograph: Photograph) -> None:
     """At both widths and in both schemes nothing runs over the page's side."""
-    context = browser.new_context(
-        color_scheme=scheme,  # type: ignore[arg-type]
-        viewport={"width": width, "height": 1150},
-    )
-    page = context.new_page()
+    page = browser.new_page(viewport={"width": 1280, "height": 1150})
     page.goto(f"{app_url}/breaker_lab?tab=Simulate")
 
     expect(page.locator(".pid-finding")).to_have_count(2, timeout=60_000)
-    expect(page.locator(".js-plotly-plot")).to_have_count(2, timeout=20_000)
-    expect(page.locator("[data-stale=true]")).to_have_count(0)
+    for scheme, width in product(("light", "dark"), (1280, 420)):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.set_viewport_size({"width": width, "height": 1150})
+        expect(page.locator(".js-plotly-plot")).to_have_count(2, timeout=20_000)
+        expect(page.locator("[data-stale=true]")).to_have_count(0)
 
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    photograph(page, "breaker-lab", scheme, width)
-    context.close()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        photograph(page, "breaker-lab", scheme, width)
+    page.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import product
 from typing import TYPE_CHECKING
 
 import pytest
@@ -56,8 +57,11 @@ def demo(browser: Browser, app_url: str) -> Iterator[Callable[..., Page]]:
         page.close()
 
 
-def test_breaking_the_app_fails_nobody(demo: Callable[..., Page]) -> None:
-    """Redis is killed and Plant.id goes down: both are seen, people are answered, reset mends."""
+def test_breaking_the_app_fails_nobody(demo: Callable[..., Page], photograph: Photograph) -> None:
+    """Redis is killed and Plant.id goes down: both are seen, people are answered, reset mends.
+
+    With all of that on it, nothing runs over the page's side, at both widths and in both schemes.
+    """
     page = demo()
     press(page, "2 people a second")
     expect_told(page, "People steady")
@@ -71,28 +75,17 @@ def test_breaking_the_app_fails_nobody(demo: Callable[..., Page]) -> None:
     expect_figure(page, r"1,\d+answered")
 
     expect_figure(page, r"answered0failed")
+    press(page, "Slow Pl@ntNet")
+    expect_told(page, "Plant.id breaker open; .*Pl@ntNet slow")
+    for scheme, width in product(("light", "dark"), (1280, 420)):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.set_viewport_size({"width": width, "height": 1150})
+
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.evaluate(OVERFLOWING) == 0
+        photograph(page, "failure-demo", scheme, width)
+
     press(page, "Reset everything")
     expect_told(page, "Workbench answers; .*Plant.id breaker closed; .*; Plant.id up;")
     expect_figure(page, r"answered0failed")
     assert "Traceback" not in page.content()
-
-
-def test_the_page_fits(demo: Callable[..., Page], photograph: Photograph) -> None:
-    """At both widths and in both schemes nothing runs over the page's side."""
-    page = demo()
-    press(page, "2 people a second")
-    expect_told(page, "People steady")
-    press(page, "1,000 people at once")
-    expect_figure(page, r"1,\d+answered")
-    press(page, "Take Plant.id down")
-    press(page, "Slow Pl@ntNet")
-    expect_told(page, "Plant.id breaker open; .*Pl@ntNet slow")
-
-    for scheme in ("light", "dark"):
-        for width in (1280, 420):
-            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-            page.set_viewport_size({"width": width, "height": 1150})
-
-            assert page.evaluate("document.documentElement.scrollWidth") <= width
-            assert page.evaluate(OVERFLOWING) == 0
-            photograph(page, "failure-demo", scheme, width)

@@ -35,12 +35,15 @@ def identify(page: Page, app_url: str, photo: Path) -> None:
 
 
 def test_a_dropped_photo_is_named(
-    browser: Browser, app_url: str, flower: bytes, tmp_path: Path
+    browser: Browser, app_url: str, flower: bytes, tmp_path: Path, photograph: Photograph
 ) -> None:
-    """A photo dropped on the page is named by three sources, without a traceback."""
+    """A photo dropped on the page is named by three sources, without a traceback.
+
+    At both widths and in both schemes nothing of the answer runs over the page's side.
+    """
     photo = tmp_path / "flower.jpg"
     photo.write_bytes(flower)
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page = browser.new_page(viewport={"width": 1280, "height": 1150})
 
     identify(page, app_url, photo)
 
@@ -49,6 +52,14 @@ def test_a_dropped_photo_is_named(
     expect(titles).to_contain_text(["Plant.id", "Pl@ntNet", "Offline model"])
     expect(titles.locator(".pid-mark", has_text="SANDBOX")).to_have_count(2)
     assert "Traceback" not in page.content()
+    for scheme, width in product(("light", "dark"), (1280, 420)):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.set_viewport_size({"width": width, "height": 1150})
+        page.wait_for_timeout(300)
+
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.evaluate(_OVERFLOWING) == []
+        photograph(page, "identify", scheme, width)
     page.close()
 
 
@@ -86,23 +97,3 @@ def downloaded(page: Page, name: str) -> list[dict[str, str]]:
 
     assert until(there, 20)
     return list(csv.DictReader(tables[-1].read_text(encoding="utf-8").splitlines()))
-
-
-def test_the_page_fits(
-    browser: Browser, app_url: str, flower: bytes, tmp_path: Path, photograph: Photograph
-) -> None:
-    """At both widths and in both schemes nothing runs over the page's side."""
-    photo = tmp_path / "flower.jpg"
-    photo.write_bytes(flower)
-    page = browser.new_page(viewport={"width": 1280, "height": 1150})
-    identify(page, app_url, photo)
-
-    for scheme, width in product(("light", "dark"), (1280, 420)):
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        page.set_viewport_size({"width": width, "height": 1150})
-        page.wait_for_timeout(300)
-
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        assert page.evaluate(_OVERFLOWING) == []
-        photograph(page, "identify", scheme, width)
-    page.close()

@@ -60,6 +60,7 @@ def test_a_link_restores_what_was_set(browser: Browser, app_url: str) -> None:
     page.close()
 
 
+@pytest.mark.slow
 def test_plain_names_in_a_link_are_kept(browser: Browser, app_url: str) -> None:
     """Strategies and arrivals by the names that the command line knows, also once the app rewrote it."""
     page = browser.new_page(viewport={"width": 1280, "height": 900})
@@ -134,7 +135,7 @@ def faint(page: Page) -> list[object]:
     return found
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", [pytest.param("light", marks=pytest.mark.slow), "dark"])
 def test_the_page_fits(browser: Browser, app_url: str, photograph: Photograph, scheme: str) -> None:
     """At both widths and in both schemes nothing runs over the page's side."""
     context = browser.new_context(color_scheme=scheme)  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import product
 from typing import TYPE_CHECKING
 
 import pytest
@@ -92,22 +93,17 @@ def test_the_clean_photo_has_a_name_of_ours(
     page.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 420])
-def test_the_page_fits(
-    browser: Browser, app_url: str, photograph: Photograph, scheme: str, width: int
-) -> None:
+def test_the_page_fits(browser: Browser, app_url: str, photograph: Photograph) -> None:
     """At both widths and in both schemes nothing runs over the page's side."""
-    context = browser.new_context(
-        color_scheme=scheme,  # type: ignore[arg-type]
-        viewport={"width": width, "height": 1150},
-    )
-    page = context.new_page()
+    page = browser.new_page(viewport={"width": 1280, "height": 1150})
     page.goto(f"{app_url}/upload_lab?attack=jpeg-132-mpx")
 
     expect(page.locator(".pid-gate")).to_have_count(6, timeout=60_000)
-    expect(page.locator("[data-stale=true]")).to_have_count(0)
+    for scheme, width in product(("light", "dark"), (1280, 420)):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.set_viewport_size({"width": width, "height": 1150})
+        expect(page.locator("[data-stale=true]")).to_have_count(0)
 
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    photograph(page, "upload-lab", scheme, width)
-    context.close()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        photograph(page, "upload-lab", scheme, width)
+    page.close()

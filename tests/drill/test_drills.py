@@ -61,7 +61,14 @@ def left_behind(environment: Mapping[str, str]) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("name", ["stampede", "leader-killed", "quota-exhausted"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "leader-killed",
+        pytest.param("stampede", marks=pytest.mark.slow),
+        pytest.param("quota-exhausted", marks=pytest.mark.slow),
+    ],
+)
 def test_a_drill_prints_json_and_nothing_else(name: str, environment: dict[str, str]) -> None:
     """Figures, a timeline in order, exit 0; nothing of it is left."""
     done = drill(environment, name, "--json")

@@ -74,6 +74,16 @@ def test_what_this_machine_answers_by_itself_is_no_request_upstream() -> None:
     assert requests.keys.tolist() == [0, 1]
 
 
+def test_an_entry_that_names_every_provider_is_a_request_to_each_service() -> None:
+    """As the app logs it: one entry a request."""
+    keys = {"plant_id": "a", "offline": "b", "plantnet": "c"}
+    entry = {"event": trace.EVENT, "keys": keys, "timestamp": "2026-05-01T00:00:00Z"}
+
+    requests = trace.read(f"{json.dumps(entry)}\n{json.dumps(entry)}\n".encode())
+
+    assert requests.keys.tolist() == [0, 1, 0, 1]
+
+
 @pytest.mark.parametrize("which", ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z", "-1", "nan"])
 @pytest.mark.parametrize("other", ["2026-05-01T00:00:00Z", "9999-12-31T23:59:59Z", "nan"])
 def test_a_date_beyond_what_can_be_counted_is_no_time(which: str, other: str) -> None:

@@ -129,3 +129,40 @@ def test_impossible_policies_are_refused(wrong: dict[str, float]) -> None:
     """The error names what was wrong, and the value."""
     with pytest.raises(ValueError, match=r"must be"):
         Policy(**wrong)  # type: ignore[arg-type]
+
+
+@KINDS
+def test_a_subscription_outlives_its_silence(server: Server, *, thin: bool) -> None:
+    """Whoever heard nothing for a while is still subscribed, and hears what comes then."""
+    client = server.client()
+    link = Address.of(client).connect(Timeouts(), thin=thin)
+    link.send(command("SUBSCRIBE", "garden"))
+    link.receive(1.0)
+
+    with pytest.raises(LinkError) as silence:
+        link.receive(0.05)
+    client.publish("garden", b"rain")
+
+    assert silence.value.timed_out
+    assert link.receive(1.0) == [b"message", b"garden", b"rain"]
+    link.close()
+
+
+@KINDS
+def test_an_unknown_script_is_told_by_its_code(server: Server, *, thin: bool) -> None:
+    """By it the script's text is sent; without, a server that knows none would seem to be down."""
+    link = Address.of(server.client()).connect(Timeouts(), thin=thin)
+
+    reply = link.ask(command("EVALSHA", "0" * 40, "0"), 1.0)
+
+    assert str(reply).startswith("NOSCRIPT ")
+    link.close()
+
+
+def test_a_closed_link_does_not_come_back_by_itself(server: Server) -> None:
+    """A subscription on it would be gone, and nobody would know."""
+    link = Address.of(server.client()).connect(Timeouts(), thin=False)
+    link.close()
+
+    with pytest.raises(LinkError):
+        link.send(command("PING"))

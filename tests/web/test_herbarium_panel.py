@@ -11,6 +11,8 @@ from herbaria import copies, labelled
 from processes import until
 from streamlit.testing.v1 import AppTest
 
+from plantid_core.access.principal import LOCAL
+from plantid_core.desk import Desk
 from plantid_core.providers.herbarium import place
 from plantid_core.web import application
 from plantid_core.web.herbarium_job import HerbariumJob
@@ -22,9 +24,10 @@ if TYPE_CHECKING:
     from tests.conftest import SandboxServer
 
 SCRIPT = """
-from plantid_core.web import application, herbarium_panel
+from plantid_core.web import herbarium_panel
+from plantid_core.web.session import desk
 
-herbarium_panel.show(application.workbench())
+herbarium_panel.show(desk())
 """
 
 
@@ -49,7 +52,7 @@ def zipped(folder: Path) -> io.BytesIO:
 
 
 def job(archive: io.BytesIO) -> HerbariumJob:
-    found = HerbariumJob(application.workbench(), archive, "plants.zip")
+    found = HerbariumJob(Desk(application.workbench(), LOCAL), archive, "plants.zip")
     assert until(lambda: not found.running, 30)
     return found
 

@@ -13,6 +13,8 @@ from kept import CHERRY, DAISY, NOON, SLIPPER, answer, determined, observed
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from plantid_core.access.principal import LOCAL
+from plantid_core.desk import Desk
 from plantid_core.plants import Place, Taxon
 from plantid_core.store.history.history import FILE_NAME, History
 from plantid_core.store.history.values import LOCAL_OWNER, Circumstances
@@ -286,10 +288,10 @@ def test_in_production_nothing_is_shown(
     monkeypatch.setenv("PLANTID_ALLOWED_HOSTS", "plants.example")
     monkeypatch.setenv("PLANTID_ALLOW_SANDBOX", "1")
 
-    history(page)
+    page.run()
 
     assert not page.exception
-    assert "needs a sign-in" in page.info[0].value
+    assert "sign in" in page.info[0].value
     assert "Prunus" not in drawn(page)
 
 
@@ -312,13 +314,13 @@ def test_small_photos_go_with_their_observation(workbench: Workbench) -> None:
     sample = sample_photo()
     outcome = workbench.identify([sample], providers=["offline"])
     one = workbench.keep(outcome, [sample])
-    collection, photo_id = workbench.collection, one.photos[0].photo_id
+    desk, photo_id = Desk(workbench, LOCAL), one.photos[0].photo_id
     side = history_photos.THUMBNAIL_PX
 
-    jpeg = history_photos.small(collection, LOCAL_OWNER, photo_id, side)
+    jpeg = history_photos.small(desk, photo_id, side)
     assert jpeg is not None
     assert Image.open(io.BytesIO(jpeg)).size == (side, side)
-    collection.forget(LOCAL_OWNER, [one.id])
+    desk.collection.forget([one.id])
     history_photos.forget([one])
 
-    assert history_photos.small(collection, LOCAL_OWNER, photo_id, side) is None
+    assert history_photos.small(desk, photo_id, side) is None

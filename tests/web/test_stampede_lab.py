@@ -14,14 +14,36 @@ from streamlit.testing.v1 import AppTest
 
 from plantid_core.lab import live
 from plantid_core.lab.workload import Recompute, Workload
-from plantid_core.web import stampede_live
+from plantid_core.web import application, stampede_live
 from plantid_core.web.stampede_controls import Choice
 from plantid_core.web.stampede_data import Shown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
+
+    from tests.conftest import SandboxServer
 
 SCRIPT = Path(__file__).parents[2] / "pages" / "stampede_lab.py"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def machine(
+    tmp_path_factory: pytest.TempPathFactory, running_sandbox: SandboxServer
+) -> Iterator[Callable[..., None]]:
+    """Open the app's workbench on a data directory of its own; return what opens it otherwise."""
+    folder = tmp_path_factory.mktemp("lab")
+
+    def opened_with(**settings: str) -> None:
+        application.close_workbench()
+        with pytest.MonkeyPatch.context() as patch:
+            chosen = {"data_dir": str(folder), "sandbox_url": running_sandbox.url, **settings}
+            for name, value in chosen.items():
+                patch.setenv(f"PLANTID_{name.upper()}", value)
+            application.workbench()
+
+    opened_with()
+    yield opened_with
+    application.close_workbench()
 
 
 def opened(query: Mapping[str, str | list[str]] | None = None) -> AppTest:
@@ -200,18 +222,17 @@ def test_a_run_that_nobody_watches_ends(monkeypatch: pytest.MonkeyPatch) -> None
     assert not stampede_live.busy()
 
 
-def test_in_production_nothing_is_run_for_real(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_in_production_nothing_is_run_for_real(machine: Callable[..., None]) -> None:
     """The button is not there, and a sentence says why; the simulation is."""
-    for name, value in {
-        "ENVIRONMENT": "production",
-        "SECRET_KEY": "k" * 40,
-        "ALLOWED_HOSTS": '["example.org"]',
-        "PLANT_ID_API_KEY": "not-a-key",
-        "PLANTNET_API_KEY": "not-a-key",
-    }.items():
-        monkeypatch.setenv(f"PLANTID_{name}", value)
+    machine(
+        environment="production",
+        secret_key="k" * 40,
+        allowed_hosts="example.org",
+        allow_sandbox="1",
+    )
 
     page = opened()
+    machine()
 
     assert not page.exception
     assert "made" in finding(page)

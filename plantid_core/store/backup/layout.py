@@ -2,7 +2,8 @@
 
 ::
 
-    history.sqlite or history.jsonl     the observations: SQLite's file, or a Postgres' rows as JSON
+    history.sqlite                      the observations and people: SQLite's file, or
+    history.jsonl people.jsonl          a Postgres' rows as JSON
     photos/<owner>/<photo>.jpg          as in `PhotoStore`: sha256 of the owner's id, of the photo
     names.sqlite calibration.json sensitive.csv herbarium/…     what users have loaded or built
     manifest.json                       sha256 and size of each member above
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 FORMAT, VERSION = "plantid-backup", 1
-SNAPSHOT, ROWS = "history.sqlite", "history.jsonl"
+SNAPSHOT, ROWS, PEOPLE = "history.sqlite", "history.jsonl", "people.jsonl"
 # Replaced as a whole by whoever writes them, so that they can be copied as they lie there.
 FILES = ("names.sqlite", "calibration.json", "sensitive.csv")
 FOLDERS = ("herbarium",)
@@ -30,11 +31,12 @@ NOT_WORTH_IT = {
     "sandbox": "the sandbox's own state",
     "models": "models, which are built again",
     "batches": "batches under way, which can be begun anew",
+    "secret-key": "the key that signs: a new one is made",
 }
 
 PHOTO = re.compile(r"photos/([0-9a-f]{64})/([0-9a-f]{64})\.jpg")
 _MEMBER = re.compile(
-    rf"{PHOTO.pattern}|history\.(sqlite|jsonl)|names\.sqlite|calibration\.json|sensitive\.csv"
+    rf"{PHOTO.pattern}|history\.(sqlite|jsonl)|people\.jsonl|names\.sqlite|calibration\.json|sensitive\.csv"
     r"|herbarium/[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)?"
 )
 

@@ -6,7 +6,7 @@ import datetime as dt
 import os
 import shutil
 import tempfile
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -19,7 +19,7 @@ from plantid_core.errors import (
     ObservationRefused,
     PlantIDError,
 )
-from plantid_core.store.backup import layout
+from plantid_core.store.backup import layout, people
 from plantid_core.store.backup.read import digest, members, proved, require_space
 from plantid_core.store.history.history import FILE_NAME, History
 from plantid_core.store.hold import LOCK, in_use
@@ -38,11 +38,16 @@ _UNREADABLE = {
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What was brought back; ``moved_to`` is where the data lies that was there before."""
+    """What was brought back; ``moved_to`` is where the data lies that was there before.
+
+    ``unsure`` tells that this could not be asked who was deactivated since the backup.
+    """
 
     observations: int
     photos: int
+    people: int
     moved_to: Path | None = None
+    unsure: bool = False
 
 
 def restore_backup(
@@ -53,6 +58,7 @@ def restore_backup(
     ``history`` is the database that the settings name. Raises `InputUnreadable` for a file that is
     no whole backup, and `PlantIDError` where the directory is in use, holds anything (``force``: that is
     moved aside then, never deleted), or the database is not empty: nothing was touched then.
+    Whoever was deactivated stays so, by the backup or by what is there.
     """
     if in_use(data_dir):
         raise PlantIDError(f"{data_dir} is in use: stop the app first, then restore.")
@@ -100,7 +106,8 @@ def _put_in_place(
         require_space(archive, promised, staged)
         _unpack(archive, staged, promised)
         with ExitStack() as undo:
-            observations = _rows_of(archive, staged, target, undo)
+            rows = _rows_of(archive, staged, target, undo)
+            unsure = not isinstance(target, History) and not _stay_out(data_dir, staged, target)
             aside = _aside(data_dir, mounted=mounted) if occupied else None
             if mounted:
                 if aside is not None:
@@ -113,7 +120,7 @@ def _put_in_place(
     finally:
         shutil.rmtree(staged, ignore_errors=True)
     photos = sum(layout.PHOTO.fullmatch(name) is not None for name in promised)
-    return Restored(observations, photos, aside)
+    return Restored(rows.observations, photos, rows.people, aside, unsure)
 
 
 def _exchange(staged: Path, data_dir: Path, aside: Path | None) -> None:
@@ -173,7 +180,15 @@ def _make_private(folder: Path) -> None:
         folder.mkdir(mode=0o700)
 
 
-def _rows_of(archive: Path, staged: Path, target: History | Path, undo: ExitStack) -> int:
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """How many of each there are."""
+
+    observations: int
+    people: int
+
+
+def _rows_of(archive: Path, staged: Path, target: History | Path, undo: ExitStack) -> _Rows:
     try:
         return _rows_in_place(staged, target, undo)
     except (ObservationRefused, LookupError, TypeError, ValueError):  # lines that no dump wrote
@@ -187,27 +202,54 @@ def _rows_of(archive: Path, staged: Path, target: History | Path, undo: ExitStac
     raise InputUnreadable(str(archive), reason)
 
 
-def _rows_in_place(staged: Path, target: History | Path, undo: ExitStack) -> int:
+def _rows_in_place(staged: Path, target: History | Path, undo: ExitStack) -> _Rows:
     """Bring the rows to where they are kept, SQLite's file or a database; return how many there are."""
-    rows = staged / layout.ROWS
     database = target if isinstance(target, History) else None
     with History(staged / FILE_NAME) as own:
-        if rows.exists():
-            with rows.open("rb") as lines:
-                told = (orjson.loads(line) for line in lines)
+        # Whatever made the file: a token that was revoked since must not be good again.
+        people.forget_secrets(own.database)
+        with _lines(staged / layout.ROWS) as told:
+            if told is not None:
                 count = _load(database, told, undo) if database else own.load(told)
-            rows.unlink()
-        else:
-            records = cast("Generator[dict[str, Any]]", own.dump())
-            with closing(records):
-                count = _load(database, records, undo) if database else sum(1 for _ in records)
+            else:
+                records = cast("Generator[dict[str, Any]]", own.dump())
+                with closing(records):
+                    count = _load(database, records, undo) if database else sum(1 for _ in records)
+        with _lines(staged / layout.PEOPLE) as told:
+            persons = people.people_of(own.database) if told is None else list(told)
+        _load_people(database or own, persons, undo)
     if isinstance(target, Path):
         _make_private((staged / target).parent)
         (staged / FILE_NAME).rename(staged / target)
-        return count
+        return _Rows(count, len(persons))
     for path in staged.glob(f"{FILE_NAME}*"):
         path.unlink()
-    return count
+    return _Rows(count, len(persons))
+
+
+@contextmanager
+def _lines(path: Path) -> Iterator[Iterator[dict[str, Any]] | None]:
+    """Give the objects of a file of JSON lines, which is gone after; None where there is no such file."""
+    if not path.exists():
+        yield None
+        return
+    with path.open("rb") as lines:
+        yield (orjson.loads(line) for line in lines)
+    path.unlink()
+
+
+def _load_people(database: History, persons: list[dict[str, Any]], undo: ExitStack) -> None:
+    loaded = people.load_people(database.database, persons)
+    undo.callback(lambda: people.take_back(database.database, loaded))
+
+
+def _stay_out(data_dir: Path, staged: Path, file: Path) -> bool:
+    """Deactivate whom the database that goes aside lets in no more; tell whether it could be asked."""
+    out = people.deactivated_in(data_dir / file)
+    if out:
+        with History(staged / file) as own:
+            people.load_people(own.database, out)
+    return out is not None
 
 
 def _load(database: History, records: Iterable[dict[str, Any]], undo: ExitStack) -> int:

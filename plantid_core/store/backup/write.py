@@ -19,7 +19,7 @@ from plantid_core.errors import (
     PhotoNotFound,
     PlantIDError,
 )
-from plantid_core.store.backup import layout
+from plantid_core.store.backup import layout, people
 from plantid_core.store.history.history import History
 from plantid_core.store.whole import whole_file
 
@@ -42,6 +42,7 @@ class Written:
 
     observations: int = 0
     photos: int = 0
+    people: int = 0
     size_bytes: int = 0
     damaged: list[str] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
@@ -104,8 +105,8 @@ class _Backup:
         with tarfile.open(
             fileobj=file, mode="w:gz", compresslevel=_COMPRESSION, format=tarfile.USTAR_FORMAT
         ) as archive:
-            name = self._snapshot()
-            self._add_file(archive, name, self._scratch / name)
+            for name in self._snapshot():
+                self._add_file(archive, name, self._scratch / name)
             for number, name in enumerate(self._wanted):
                 self._progress(number, len(self._wanted))
                 self._add_photo(archive, name)
@@ -120,20 +121,27 @@ class _Backup:
             if path.name in layout.NOT_WORTH_IT
         }
 
-    def _snapshot(self) -> str:
-        """Write the observations as they are now, note their photos, and return the file's name."""
+    def _snapshot(self) -> tuple[str, ...]:
+        """Write what the database holds now, note the photos, and return the files' names."""
         if self._history.path is None:
             with (self._scratch / layout.ROWS).open("wb") as file:
                 for record in self._history.dump():
                     file.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
                     self._note(record)
-            return layout.ROWS
+            with (self._scratch / layout.PEOPLE).open("wb") as file:
+                for one in people.people_of(self._history.database):
+                    file.write(orjson.dumps(one, option=orjson.OPT_APPEND_NEWLINE))
+                    self.done.people += 1
+            return layout.ROWS, layout.PEOPLE
         copy = self._scratch / layout.SNAPSHOT
         self._history.snapshot(copy)
         with History(copy) as taken:
             for record in taken.dump():
                 self._note(record)
-        return layout.SNAPSHOT
+            self.done.people = len(people.people_of(taken.database))
+            people.forget_secrets(taken.database)
+        people.compact(copy)
+        return (layout.SNAPSHOT,)
 
     def _note(self, record: dict[str, object]) -> None:
         observation, photos = record["observation"], record["photos"]

@@ -31,10 +31,10 @@ def record_of(rows: Rows) -> dict[str, object]:
     """Return the rows as JSON can hold them, without the database's own numbers."""
     return {
         "version": _VERSION,
-        "observation": _opened(rows.observation),
-        "photos": [_opened(row) for row in rows.photos],
-        "answers": [_opened(row) for row in rows.answers],
-        "determinations": [_opened(row) for row in rows.determinations],
+        "observation": opened(rows.observation),
+        "photos": [opened(row) for row in rows.photos],
+        "answers": [opened(row) for row in rows.answers],
+        "determinations": [opened(row) for row in rows.determinations],
     }
 
 
@@ -46,8 +46,8 @@ def read_record(record: Mapping[str, Any]) -> tuple[Observed, dict[str, str]]:
     try:
         version = record["version"]
         rows = Rows(
-            _closed(observation, record["observation"]),
-            *(tuple(_closed(table, row) for row in record[part]) for part, table in _PARTS.items()),
+            closed(observation, record["observation"]),
+            *(tuple(closed(table, row) for row in record[part]) for part, table in _PARTS.items()),
         )
         if version == _VERSION:
             observed = observed_of(rows)
@@ -60,7 +60,8 @@ def read_record(record: Mapping[str, Any]) -> tuple[Observed, dict[str, str]]:
     raise ObservationRefused("a record", f"one that version {_VERSION} of `dump` made", value)
 
 
-def _opened(row: Row) -> dict[str, object]:
+def opened(row: Row) -> dict[str, object]:
+    """Return a table's row as JSON can hold it, without the database's own numbers."""
     plain: dict[str, object] = {}
     for name, value in row.items():
         if name in _NUMBERS:
@@ -72,8 +73,8 @@ def _opened(row: Row) -> dict[str, object]:
     return plain
 
 
-def _closed(table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a table's row; raises TypeError, ValueError or LookupError for what does not fit it."""
+def closed(table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the row that was `opened`; raises TypeError, ValueError or LookupError where it is none."""
     closed = {
         column.name: _value(column, row[column.name])
         for column in table.columns

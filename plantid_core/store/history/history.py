@@ -16,6 +16,7 @@ from plantid_core.store.history import limits, queries, records, statements
 from plantid_core.store.history.dump import read_record, record_of
 from plantid_core.store.history.engine import Database
 from plantid_core.store.history.faults import explained, unavailable
+from plantid_core.store.history.repeats import forget_answers
 from plantid_core.store.history.schema import determination, observation
 from plantid_core.store.history.values import Filter, Forgotten, Page
 
@@ -35,15 +36,20 @@ _MOST_A_PAGE = 500
 _ALL = Filter()
 
 
-def open_history(settings: Settings) -> History:
-    """Return the history that the settings name; it connects on first use.
+def open_database(settings: Settings) -> Database:
+    """Return the database that the settings name; it connects on first use.
 
     Postgres where ``database_url`` says so, else a file of SQLite in the data directory. Raises
     `ConfigurationError` for an address that cannot be used.
     """
     if settings.database_url is not None:
-        return History(settings.database_url.get_secret_value())
-    return History(settings.data_dir / FILE_NAME)
+        return Database(settings.database_url.get_secret_value())
+    return Database(settings.data_dir / FILE_NAME)
+
+
+def open_history(settings: Settings) -> History:
+    """Return the history in the database that the settings name; raises what `open_database` does."""
+    return History(open_database(settings))
 
 
 class History:
@@ -51,11 +57,12 @@ class History:
 
     Nobody reaches another owner's: each method that names an owner sees that owner's only. Every
     method may raise `HistoryUnavailable`, and `ObservationRefused` for what cannot be kept. ``where``
-    is the path of a file of SQLite, or an address; a change waits for others up to ``wait_s`` seconds.
+    is the path of a file of SQLite, an address (a change waits for others up to ``wait_s`` seconds), or
+    a database that others use too.
     """
 
-    def __init__(self, where: Path | str, *, wait_s: float = 10.0) -> None:
-        self._database = Database(where, wait_s)
+    def __init__(self, where: Path | str | Database, *, wait_s: float = 10.0) -> None:
+        self._database = where if isinstance(where, Database) else Database(where, wait_s)
 
     def __enter__(self) -> Self:
         return self
@@ -68,6 +75,11 @@ class History:
         """Return the file of SQLite, None for a Postgres."""
         return self._database.path
 
+    @property
+    def database(self) -> Database:
+        """Return the database, in which there is more than observations."""
+        return self._database
+
     def close(self) -> None:
         """Close every connection."""
         self._database.close()
@@ -77,10 +89,19 @@ class History:
 
         ``cache_keys`` tells, by provider, where its answers may be cached.
         """
-        limits.require_observed(observed)
-        limits.require_cache_keys((cache_keys or {}).values())
-        rows = records.rows_of(observed, cache_keys or {})
-        return self._database.write(lambda connection: statements.insert(connection, rows))
+        return self.add_many([(observed, cache_keys or {})]) == 1
+
+    def add_many(self, kept: Sequence[tuple[Observed, Mapping[str, str]]]) -> int:
+        """Keep observations, each with its ``cache_keys``, in one transaction; return how many are new.
+
+        Where one of them cannot be kept, none is.
+        """
+        whole = []
+        for observed, cache_keys in kept:
+            limits.require_observed(observed)
+            limits.require_cache_keys(cache_keys.values())
+            whole.append(records.rows_of(observed, cache_keys))
+        return self._database.write(lambda connection: statements.insert(connection, whole))
 
     def get(self, owner: str, observation_id: str) -> Observed:
         """Return an observation; raises `ObservationNotFound`."""
@@ -170,6 +191,11 @@ class History:
         query = sa.select(observation.c.owner).distinct()
         return tuple(sorted(self._database.read(lambda one: one.scalars(query).all())))
 
+    def photo_ids(self, owner: str) -> set[str]:
+        """Return the photos of all that the owner keeps."""
+        limits.require_owner(owner)
+        return self._database.read(lambda connection: statements.photo_ids(connection, owner))
+
     def snapshot(self, path: Path) -> None:
         """Copy the file of SQLite as it is now, while others use it (its online backup).
 
@@ -238,6 +264,8 @@ class History:
                 for number in connection.scalars(sa.select(observation.c.number).where(condition))
             ]
             numbers.update(found)
+            if found:
+                forget_answers(connection, owner)
             for some in statements.batches(found):
                 statements.see(connection, some, photo_ids, cache_keys)
                 gone = sa.delete(observation).where(observation.c.number.in_(some))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import orjson
 from pydantic import TypeAdapter
 
+from plantid_core.derived import Derived
 from plantid_core.errors import ObservationRefused
 from plantid_core.plants import (
     Answer,
@@ -71,6 +72,7 @@ class _Body:
 
 _BODY = TypeAdapter(_Body)
 _CONSENSUS = TypeAdapter(Consensus)
+_SUGGESTIONS = TypeAdapter(tuple[Suggestion, ...])
 _TAXON = TypeAdapter(Taxon)
 _RUNG: TypeAdapter[Rung] = TypeAdapter(Rung)
 _ORGAN: TypeAdapter[Organ] = TypeAdapter(Organ)
@@ -88,7 +90,11 @@ class Rows:
 
 
 def rows_of(observed: Observed, cache_keys: Mapping[str, str]) -> Rows:
-    """Return what is kept of it; raises `ObservationRefused` where that would not read back."""
+    """Return what is kept of it; raises `ObservationRefused` where that would not read back.
+
+    What a service suggested, and the verdict, are the same objects for as long as they lie near: they
+    are written out, and read back, once.
+    """
     with _readable("an answer"):
         rows = Rows(
             {
@@ -98,13 +104,15 @@ def rows_of(observed: Observed, cache_keys: Mapping[str, str]) -> Rows:
                 **circumstances_row(observed.circumstances),
                 "language": clean(observed.language),
                 "rung": observed.rung,
-                "consensus": _json(asdict(observed.consensus)),
+                "consensus": _consensus(observed.consensus),
             },
             tuple(_photo_row(photo) for photo in observed.photos),
             tuple(_answer_row(one, cache_keys.get(one.provider)) for one in observed.answers),
             tuple(determination_row(one) for one in observed.determinations),
         )
-        observed_of(rows)
+        _RUNG.validate_python(observed.rung)
+        for photo in observed.photos:
+            _ORGAN.validate_python(photo.organ)
     return rows
 
 
@@ -186,19 +194,58 @@ def _readable(what: str) -> Iterator[None]:
 
 
 def _photo_row(photo: KeptPhoto) -> dict[str, object]:
-    return {**asdict(photo), "source_format": clean(photo.source_format)}
+    return {
+        "photo_id": photo.photo_id,
+        "organ": photo.organ,
+        "width": photo.width,
+        "height": photo.height,
+        "source_format": clean(photo.source_format),
+    }
 
 
 def _answer_row(answer: Answer, cache_key: str | None) -> dict[str, object]:
-    first = answer.suggestions[0].taxon if answer.suggestions else None
-    return {
+    names, suggestions = _suggested(answer.suggestions)
+    body = {
         "provider": clean(answer.provider),
+        "status": answer.status,
+        "source": answer.source,
+        "sandbox": answer.sandbox,
+        "elapsed_ms": answer.elapsed_ms,
+        "age_s": answer.age_s,
+        "is_plant": answer.is_plant,
+        "suggestions": (),
+        "remaining": answer.remaining,
+        "project": _cleaned(answer.project),
+        "error": _cleaned(answer.error),
+    }
+    _BODY.validate_json(orjson.dumps(body))
+    return {
+        "provider": body["provider"],
         "status": answer.status,
         "sandbox": answer.sandbox,
         "cache_key": cache_key,
-        "names": "" if first is None else _names(first),
-        "body": _json(asdict(answer)),
+        "names": names,
+        "body": orjson.dumps({**body, "suggestions": suggestions}).decode(),
     }
+
+
+def _written_suggestions(suggestions: tuple[Suggestion, ...]) -> tuple[str, orjson.Fragment]:
+    """Return the first one's names, and all of them as JSON that reads back."""
+    written = orjson.dumps([_cleaned(asdict(one)) for one in suggestions])
+    _SUGGESTIONS.validate_json(written)
+    return (_names(suggestions[0].taxon) if suggestions else ""), orjson.Fragment(written)
+
+
+def _written_consensus(consensus: Consensus) -> str:
+    written = _json(asdict(consensus))
+    _CONSENSUS.validate_json(written)
+    return written
+
+
+_suggested: Derived[tuple[Suggestion, ...], tuple[str, orjson.Fragment]] = Derived(
+    _written_suggestions
+)
+_consensus: Derived[Consensus, str] = Derived(_written_consensus)
 
 
 def _answer(row: Row) -> Answer:

@@ -6,6 +6,10 @@
                  ├─< answer         one a provider, in their order
                  └─< determination  in the order they were made
 
+    person        who has signed in, or was given a token
+    access_token  what acts for a person; of its word only the digest
+    idempotency   what a request was answered, for a while, should it come again
+
 Answers, consensus and determined taxa are kept whole as JSON text; beside them stand only the columns
 that lists are filtered by. Text rather than a JSON type: it reads back as it was written, everywhere.
 """
@@ -39,7 +43,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
 
 # The revision that makes these tables; the newest in migrations/versions.
-HEAD = "0002"
+HEAD = "0003"
 VERSION_TABLE = "history_version"
 
 OWNER_LENGTH, ID_LENGTH, WORD_LENGTH, LINE_LENGTH = 255, 64, 64, 500
@@ -161,4 +165,52 @@ determination = Table(
     Column("sandbox", Boolean, nullable=False, server_default=false()),
     Column("note", Text, nullable=False, server_default=text("''")),
     UniqueConstraint("observation", "id"),
+)
+
+# A person's id is the owner of what is theirs. `role` and `active` are looked at with each request.
+person = Table(
+    "person",
+    metadata,
+    Column("number", Number, primary_key=True),
+    Column("id", String(ID_LENGTH), nullable=False, unique=True),
+    Column("issuer", String(LINE_LENGTH), nullable=False),
+    Column("subject", String(OWNER_LENGTH), nullable=False),
+    Column("name", String(OWNER_LENGTH), nullable=False, server_default=text("''")),
+    Column("role", String(WORD_LENGTH), nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("made_at", UtcTime, nullable=False),
+    Column("seen_at", UtcTime),
+    # When the sign-in began that the role was claimed by.
+    Column("claimed_at", UtcTime),
+    UniqueConstraint("issuer", "subject"),
+)
+
+access_token = Table(
+    "access_token",
+    metadata,
+    Column("number", Number, primary_key=True),
+    Column("id", String(ID_LENGTH), nullable=False, unique=True),
+    Column("sha256", String(ID_LENGTH), nullable=False, unique=True),
+    Column("owner", String(OWNER_LENGTH), nullable=False, index=True),
+    Column("label", String(OWNER_LENGTH), nullable=False, server_default=text("''")),
+    Column("scopes", String(LINE_LENGTH), nullable=False),
+    Column("made_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+    Column("used_at", UtcTime),
+    Column("revoked_at", UtcTime),
+)
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("number", Number, primary_key=True),
+    Column("owner", String(OWNER_LENGTH), nullable=False),
+    Column("key", String(OWNER_LENGTH), nullable=False),
+    # Of the request: the same key with another request is refused.
+    Column("fingerprint", String(ID_LENGTH), nullable=False),
+    Column("made_at", UtcTime, nullable=False, index=True),
+    # None while the first request is under way.
+    Column("status", Integer),
+    Column("body", Text),
+    UniqueConstraint("owner", "key"),
 )

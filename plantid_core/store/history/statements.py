@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar
 
 import sqlalchemy as sa
 
@@ -11,7 +11,7 @@ from plantid_core.store.history import limits, records
 from plantid_core.store.history.schema import answer, determination, observation, photo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
     from sqlalchemy import Connection
@@ -51,23 +51,44 @@ def take_turns(connection: Connection, owner: str) -> None:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
 
 
-def insert(connection: Connection, rows: Rows) -> bool:
-    """Add an observation's rows, unless the owner has one of its id; return whether it was new."""
-    own = this(rows.observation["owner"], rows.observation["id"])
-    take_turns(connection, rows.observation["owner"])
-    if connection.scalar(sa.select(observation.c.number).where(own)) is not None:
-        return False
-    made = connection.execute(sa.insert(observation).values(rows.observation))
-    (number,) = cast("tuple[int]", made.inserted_primary_key)
+def insert(connection: Connection, kept: Sequence[Rows]) -> int:
+    """Add observations' rows, unless their owner has one of the id; return how many were new."""
+    by_owner: dict[str, dict[str, Rows]] = {}
+    for rows in kept:
+        by_owner.setdefault(rows.observation["owner"], {}).setdefault(rows.observation["id"], rows)
+    # In one order everywhere, so that two who take several owners' turns do not wait for each other.
+    for owner in sorted(by_owner):
+        take_turns(connection, owner)
+    return sum(_insert(connection, owner, some) for owner, some in by_owner.items())
+
+
+def _insert(connection: Connection, owner: str, kept: Mapping[str, Rows]) -> int:
+    known = numbers_of(connection, owner, list(kept))
+    new = {id_: rows for id_, rows in kept.items() if id_ not in known}
+    if not new:
+        return 0
+    connection.execute(sa.insert(observation), [rows.observation for rows in new.values()])
+    numbers = numbers_of(connection, owner, list(new))
     for table, parts in (
-        (photo, rows.photos),
-        (answer, rows.answers),
-        (determination, rows.determinations),
+        (photo, [(id_, rows.photos) for id_, rows in new.items()]),
+        (answer, [(id_, rows.answers) for id_, rows in new.items()]),
+        (determination, [(id_, rows.determinations) for id_, rows in new.items()]),
     ):
-        if parts:
-            own_parts = [{**part, "observation": number} for part in parts]
+        # Observation by observation, each one's in their order: that is the order they are read in.
+        own_parts = [{**part, "observation": numbers[id_]} for id_, some in parts for part in some]
+        if own_parts:
             connection.execute(sa.insert(table), own_parts)
-    return True
+    return len(new)
+
+
+def numbers_of(connection: Connection, owner: str, ids: Sequence[str]) -> dict[str, int]:
+    """Return the own number of each of the owner's observations among these ids."""
+    query = sa.select(observation.c.id, observation.c.number).where(observation.c.owner == owner)
+    return {
+        id_: number
+        for some in batches(ids)
+        for id_, number in connection.execute(query.where(observation.c.id.in_(some)))
+    }
 
 
 def rows_where(
@@ -115,6 +136,12 @@ def see(
     photo_ids.update(connection.scalars(photos))
     keys = sa.select(answer.c.cache_key).where(answer.c.observation.in_(numbers))
     cache_keys.update(key for key in connection.scalars(keys) if key)
+
+
+def photo_ids(connection: Connection, owner: str) -> set[str]:
+    """Return the photos of all that the owner keeps."""
+    joined = sa.select(photo.c.photo_id).join_from(photo, observation)
+    return set(connection.scalars(joined.where(observation.c.owner == owner).distinct()))
 
 
 def needed(connection: Connection, owner: str, photo_ids: Sequence[str]) -> set[str]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from plantid_core.drill import Entry
     from plantid_core.drill.report import Figure
     from plantid_core.web.stage.rehearsal import Rehearsal
+    from plantid_core.web.stage.seat import Seat
     from plantid_core.web.stage.switches import Switch
     from plantid_core.web.stage.theatre import Stage
     from plantid_core.web.stage.ticker import Figures
@@ -94,24 +95,25 @@ def ticker(figures: Figures) -> str:
 
 
 @st.fragment(run_every=1.0)
-def live(stage: Stage) -> None:
+def live(seat: Seat) -> None:
     """Draw all that moves, once a second: map, ticker, script, switches and events."""
-    stage.seen(session())
-    _refusals(stage)
+    seat.seen()
+    stage = seat.stage
+    _refusals(seat)
     _caption(stage)
     st.html(system_map.drawn(system_map.rooms(stage)))
     st.html(ticker(stage.ticker.figures()))
     with st.container(horizontal=True, key="direction"):
-        _direction(stage)
+        _direction(seat)
     with st.container(key="switches"):
-        _switches(stage)
+        _switches(seat)
     _events(stage)
 
 
-def _refusals(stage: Stage) -> None:
-    if refusal := stage.switches.refusal():
+def _refusals(seat: Seat) -> None:
+    if refusal := seat.refusal():
         st.warning(f"{refusal} You can look at the picture.", icon=":material/lock:")
-    elif not stage.free_for(session()):
+    elif not seat.free:
         st.info(
             "Somebody else is on stage. You can watch; the switches are yours when they have pressed"
             " *Reset everything*, or left.",
@@ -134,32 +136,17 @@ def clock(seconds: float) -> str:
     return f"{minutes}:{rest:02}"
 
 
-def _direction(stage: Stage) -> None:
-    if stage.performance is None:
-        label, switch, act = "Play the five-minute show", _PEOPLE, partial(_play, stage)
+def _direction(seat: Seat) -> None:
+    if seat.stage.performance is None:
+        label, switch, act = "Play the five-minute show", _PEOPLE, seat.play
     else:
-        label, switch, act = "Stop the show", None, partial(stage.stop, session())
-    _button(stage, label, switch, act, key="show", first=True)
-    _button(stage, "Reset everything", None, _press(stage, "reset"), key="reset")
+        label, switch, act = "Stop the show", None, seat.stop
+    _button(seat, label, switch, act, key="show", first=True)
+    _button(seat, "Reset everything", None, partial(seat.press, "reset"), key="reset")
 
 
-def _play(stage: Stage) -> None:
-    stage.play(session())
-
-
-def _press(stage: Stage, action: str) -> Callable[[], None]:
-    def press() -> None:
-        stage.press(action, session())
-
-    return press
-
-
-def _rehearse(stage: Stage, name: str) -> None:
-    stage.rehearse(name, session())
-
-
-def _switches(stage: Stage) -> None:
-    switches, traffic = stage.switches, stage.traffic
+def _switches(seat: Seat) -> None:
+    switches, traffic = seat.stage.switches, seat.stage.traffic
     hanging = switches.frozen
     down, slow = "plant_id" in switches.out, "plantnet" in switches.slow
     rows: tuple[tuple[tuple[str, Switch, str], ...], ...] = (
@@ -187,11 +174,11 @@ def _switches(stage: Stage) -> None:
         with st.container(horizontal=True, key=f"switches-{number}"):
             for place, (label, switch, action) in enumerate(row):
                 key = f"switch-{number}-{place}"
-                _button(stage, label, switch, _press(stage, action), key=key)
+                _button(seat, label, switch, partial(seat.press, action), key=key)
 
 
 def _button(
-    stage: Stage,
+    seat: Seat,
     label: str,
     switch: Switch | None,
     act: Callable[[], None],
@@ -200,8 +187,8 @@ def _button(
     first: bool = False,
 ) -> None:
     # A button that changes its words stays the same button: its key is its place.
-    refusal = stage.switches.refusal(switch)
-    taken = None if stage.free_for(session()) else "Somebody else is on stage."
+    refusal = seat.refusal(switch)
+    taken = None if seat.free else "Somebody else is on stage."
     st.button(
         label,
         key=key,
@@ -227,11 +214,11 @@ def _time_of_day(at: float) -> str:
 
 
 @st.fragment(run_every=1.0)
-def drills(stage: Stage) -> None:
+def drills(seat: Seat) -> None:
     """Draw a button a drill, and the drill that runs or ran last."""
-    rehearsal = stage.rehearsal
+    rehearsal = seat.stage.rehearsal
     running = rehearsal is not None and rehearsal.running
-    refusal = stage.switches.refusal("drills")
+    refusal = seat.refusal("drills")
     st.caption(
         "A drill breaks a private store and sandbox with client processes of its own, and checks what"
         " people got. It resets the stage above first, since its times are better measured in quiet."
@@ -241,19 +228,19 @@ def drills(stage: Stage) -> None:
             st.button(
                 name,
                 key=f"drill-{name}",
-                on_click=partial(_rehearse, stage, name),
-                disabled=running or refusal is not None or not stage.free_for(session()),
+                on_click=partial(seat.rehearse, name),
+                disabled=running or refusal is not None or not seat.free,
                 help=refusal,
             )
     if rehearsal is not None:
-        _rehearsal(stage, rehearsal)
+        _rehearsal(seat, rehearsal)
 
 
-def _rehearsal(stage: Stage, rehearsal: Rehearsal) -> None:
+def _rehearsal(seat: Seat, rehearsal: Rehearsal) -> None:
     report, name = rehearsal.report, rehearsal.name
     if rehearsal.running:
         st.info(f"*{name}* is under way.", icon=":material/timer:")
-        st.button("Stop the drill", on_click=partial(stage.stop, session()))
+        st.button("Stop the drill", on_click=seat.stop)
     elif report is None:
         st.warning(f"*{name}*: {rehearsal.fault}", icon=":material/block:")
     elif report.passed:

@@ -85,6 +85,43 @@ def test_adding_twice_changes_nothing(history: History) -> None:
     assert history.find("ann").total == 1
 
 
+def test_many_are_kept_at_once_each_with_its_own_parts(history: History) -> None:
+    """Of several owners, in their order; what is known, or comes twice, is left as it was."""
+    known = observed("known", day=1)
+    history.add(known)
+    new = [
+        observed("two", answers=(silent(), answered(name="Malus domestica"), answered())),
+        observed("two", "ben", determinations=(determined(), determined("second"))),
+        observed("three", answers=(), photos=()),
+    ]
+    changed = replace(known, language="fr")
+
+    added = history.add_many([(one, {}) for one in (*new, changed, new[0])])
+
+    assert added == 3
+    assert [history.get(one.owner, one.id) for one in new] == new
+    assert history.get("ann", "known") == known
+
+
+def test_where_one_of_many_cannot_be_kept_none_is(history: History) -> None:
+    """Whoever wants the others kept gives them alone."""
+    bad = observed("bad", circumstances=Circumstances(place=Place(95.0, 0.0)))
+
+    with pytest.raises(ObservationRefused, match="latitude"):
+        history.add_many([(observed("good"), {}), (bad, {})])
+
+    assert history.find("ann").total == 0
+
+
+def test_the_photos_of_an_owner_are_told(history: History) -> None:
+    """Each once; nobody else's."""
+    history.add(observed("one"))
+    history.add(observed("two", photos=observed("one").photos))
+    history.add(observed("three", "ben"))
+
+    assert history.photo_ids("ann") == {observed("one").photos[0].photo_id}
+
+
 def test_text_that_no_database_takes_is_mended(history: History) -> None:
     """NUL goes, half a surrogate pair becomes the sign for what is missing."""
     where = replace(observed().circumstances, recorded_by="A\0nn \ud83c!")

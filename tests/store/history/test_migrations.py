@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,11 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from observations import answered, determined, observed
 
+from plantid_core.access.registry import Registry
 from plantid_core.errors import HistoryUnavailable
+from plantid_core.settings import load_settings
 from plantid_core.store.history import migrations
+from plantid_core.store.history.engine import Database
 from plantid_core.store.history.history import History
 from plantid_core.store.history.migrate import migrate, version
 from plantid_core.store.history.schema import HEAD, VERSION_TABLE, metadata
@@ -49,8 +53,26 @@ def check_0001(history: History) -> None:
     assert history.find("ann", Filter(verified=True)).total == 1
 
 
+# Rows as the second version wrote them.
+NAMED_OF_0002 = NAMED.replace("VALUES (1", "VALUES (3").removesuffix(")") + ", 'acer')"
+DETERMINED = """INSERT INTO determination VALUES (
+    1, 7, 'said', '2025-05-02 12:00:00', 'ann', 'changed',
+    '{"scientific_name":"Acer palmatum","authorship":"Thunb."}', 'acer palmatum', 'plantnet', 0.5,
+    false, 'five lobes')"""
+ROWS_OF_0002 = (OBSERVATION, PHOTO, NAMED_OF_0002, DETERMINED)
+
+
+def check_0002(history: History) -> None:
+    """See that what a person decided is there, and can be found."""
+    made = history.get("ann", "old").determinations[0]
+    assert made.taxon is not None
+    assert (made.taxon.scientific_name, made.note) == ("Acer palmatum", "five lobes")
+    assert history.find("ann", Filter(text="palmat", verified=True)).total == 1
+
+
 EARLIER: dict[str, tuple[tuple[str, ...], Callable[[History], None]]] = {
-    "0001": (ROWS_OF_0001, check_0001)
+    "0001": (ROWS_OF_0001, check_0001),
+    "0002": (ROWS_OF_0002, check_0002),
 }
 
 
@@ -82,7 +104,7 @@ def test_there_is_one_newest_step_and_an_example_of_every_earlier_one() -> None:
     known = [step.revision for step in steps().walk_revisions()]
 
     assert steps().get_heads() == [HEAD]
-    assert known == [HEAD, *reversed(EARLIER)]
+    assert known == [HEAD, *sorted(EARLIER, reverse=True)]
 
 
 @pytest.mark.parametrize("revision", EARLIER)
@@ -95,6 +117,21 @@ def test_what_an_earlier_version_kept_is_still_there(
 
     with History(url) as history:
         check(history)
+
+
+def test_people_and_tokens_have_a_place_in_an_earlier_database(url: str, engine: sa.Engine) -> None:
+    """What was kept before stays its owner's."""
+    at(engine, "0002", *ROWS_OF_0002)
+
+    with closing(Database(url)) as database:
+        database.open()
+        with Registry(load_settings(), database) as registry:
+            ann = registry.people.register("https://issuer", "ann")
+            token, word = registry.tokens.create(ann.id, ["identify"], 1)
+
+            assert registry.tokens.verify(word) == token
+        with History(database) as history:
+            assert history.owners() == ("ann",)
 
 
 def test_the_steps_make_the_tables_that_we_use(url: str, engine: sa.Engine) -> None:
