@@ -39,7 +39,7 @@ class _FileSource(PydanticBaseSettingsSource):
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[object, str, bool]:
         del field
         named = os.environ.get(f"PLANTID_{field_name.upper()}_FILE")
-        if named is None:
+        if not named:
             return None, field_name, False
         try:
             return Path(named).read_text(encoding="utf-8").strip(), field_name, False

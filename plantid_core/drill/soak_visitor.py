@@ -29,7 +29,8 @@ _PAGES = {
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync")
 _PATIENCE_MS = 40_000
-_READING_S = 1.5
+# A page as often at all times: of each that is closed Streamlit keeps the session for two minutes.
+_PACE_S, _READING_S = 4.0, 1.0
 _FIRST_PHOTO, _PHOTOS = 8000, 40
 
 
@@ -78,6 +79,7 @@ class Visitor:
             if self._over.is_set():
                 return
             self._at = title
+            began = time.monotonic()
             page.goto(f"{self._url}/{path}")
             page.get_by_role("heading", name=title, exact=True, level=1).wait_for()
             if not path:
@@ -85,7 +87,7 @@ class Visitor:
             if "Traceback" in page.content() or "Something went wrong" in page.content():
                 self.failures.append(f"tour {tour}: {title} shows an error")
             self.pages += 1
-            self._over.wait(_READING_S)
+            self._over.wait(max(_READING_S, began + _PACE_S - time.monotonic()))
 
     def _identify(self, page: Page, number: int) -> None:
         file = photo(number)

@@ -251,6 +251,9 @@ class BatchJob:
 
     def _tell(self, progress: Progress) -> None:
         self.progress = progress
+        self._stop_if_out()
+
+    def _stop_if_out(self) -> None:
         if not self._desk.still_in():
             self.stop()
 
@@ -258,6 +261,7 @@ class BatchJob:
         try:
             order = _order(self._workbench, self.batch.root, self._max_credits, self._desk.user)
             choice = run.choice(order, services_of(self._workbench))
+            self._stop_if_out()
             with (
                 LocalTeam(self._workbench, _AT_ONCE) as team,
                 Journal(_journal(self.batch.place), choice) as journal,

@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 MOST_CONNECTIONS = 1000
 MOST_OF_ONE = 200
 
-_SWEEP_S = 1.0
 _LINGER_S = 5.0
 # What a websocket's handshake is read again with takes no more than these.
 _MOST_HEADERS, _MOST_LINE = 100, 60_000
@@ -57,8 +56,8 @@ class Doors:
 
     ``head_s``: seconds until a request's head is whole. ``body_s``: seconds for its body, one more for
     each ``body_rate`` bytes of it that have come, at most ``body_most_s``. ``read_s``: seconds in which
-    an answer that waits to be sent must move. Connections of ``proxies``, which stand for many, are
-    bounded together alone.
+    an answer that waits to be sent must move. Connections are looked at each ``sweep_s`` seconds. Those of
+    ``proxies``, which stand for many, are bounded together alone.
     """
 
     most: int = MOST_CONNECTIONS
@@ -70,6 +69,7 @@ class Doors:
     body_rate: int = 2000
     body_most_s: float = 600.0
     read_s: float = 60.0
+    sweep_s: float = 1.0
     _open: set[Connection] = field(default_factory=set)
     _sweeping: bool = False
 
@@ -91,7 +91,7 @@ class Doors:
         self._open.add(connection)
         if not self._sweeping:
             self._sweeping = True
-            loop.call_later(_SWEEP_S, self._sweep, loop)
+            loop.call_later(self.sweep_s, self._sweep, loop)
 
     def leave(self, connection: Connection) -> None:
         """Look after it no longer: it has ended, or become a websocket."""
@@ -103,7 +103,7 @@ class Doors:
             connection.look(loop.time())
         self._sweeping = bool(self._open)
         if self._sweeping:
-            loop.call_later(_SWEEP_S, self._sweep, loop)
+            loop.call_later(self.sweep_s, self._sweep, loop)
 
 
 def doors(settings: Settings) -> Doors:

@@ -101,12 +101,15 @@ def _shown_once() -> None:
 
 
 def _revoke(desk: Desk, good: Sequence[Token], names: dict[str, str]) -> None:
-    chosen = st.selectbox(
-        "Token",
-        good,
-        format_func=lambda one: f"{one.label or one.id} · {names.get(one.owner, one.owner)}",
-        key="operations_revoked",
-    )
+    tokens = {token.id: token for token in good}
+    chosen = tokens[
+        st.selectbox(
+            "Token",
+            list(tokens),
+            format_func=lambda one: _called(tokens[one], names),
+            key="operations_revoked",
+        )
+    ]
     st.caption("Every process refuses it within seconds, and nothing brings it back.")
     if st.button("Revoke it", type="primary", key="operations_revoke"):
         try:
@@ -125,13 +128,15 @@ def _people(desk: Desk, people: Sequence[Person]) -> None:
     table("People", rows)
     with st.container(horizontal=True):
         with st.popover("Shut somebody out, or let them in", icon=":material/person_off:"):
-            person = st.selectbox(
+            # By their ids: a page remembers what was chosen, and somebody chosen is no longer as they were.
+            known = {person.id: person for person in people}
+            who = st.selectbox(
                 "Who",
-                people,
-                format_func=lambda one: f"{one.name or one.subject} ({one.subject})",
+                list(known),
+                format_func=lambda one: f"{known[one].name or '–'} ({known[one].subject})",
                 key="operations_person",
             )
-            _change(desk, person)
+            _change(desk, known[who])
         offer("people", lambda: rows, "Download people (CSV)")
 
 
@@ -150,6 +155,10 @@ def _change(desk: Desk, person: Person) -> None:
 def _say(sentence: str) -> None:
     st.session_state[_SAID] = sentence
     st.rerun()
+
+
+def _called(token: Token, names: dict[str, str]) -> str:
+    return f"{token.label or token.id} · {names.get(token.owner, token.owner)}"
 
 
 def _token_row(token: Token, names: dict[str, str]) -> Row:

@@ -122,10 +122,10 @@ def test_a_token_that_expires_is_kept_no_longer(
     registry: Registry, known: Known, clock: Clock
 ) -> None:
     """Though its moment is not over."""
-    _, word = registry.tokens.create("local", ["identify"], 1 / 86_400)
+    _, word = registry.tokens.create("local", ["identify"], 1.9 / 86_400)
     known.token(word)
 
-    clock.now += 1
+    clock.now += 1.9
 
     assert known.token_at_hand(word) is None
 

@@ -111,17 +111,13 @@ def issuer() -> Iterator[str]:
         process.terminate()
 
 
-@pytest.fixture(scope="module")
-def served(
-    issuer: str, tmp_path_factory: pytest.TempPathFactory, model_cache: Path
-) -> Iterator[Served]:
-    """Serve the app as in production, over plain HTTP on this machine."""
-    data_dir = tmp_path_factory.mktemp("app")
-    (data_dir / "models").symlink_to(model_cache / "models")
+def _app(environment: str, issuer: str, data_dir: Path, models: Path) -> Served:
+    """Return an app over plain HTTP on this machine, which is still to be started."""
+    (data_dir / "models").symlink_to(models)
     port = _free_port()
     url = f"http://localhost:{port}"
     own = {
-        "ENVIRONMENT": "production",
+        "ENVIRONMENT": environment,
         "DATA_DIR": str(data_dir),
         "PORT": str(port),
         "PUBLIC_URL": url,
@@ -135,7 +131,15 @@ def served(
         "OIDC_ADMIN_ROLE": "gardener",
     }
     told = {f"PLANTID_{name}": text for name, text in own.items()}
-    served = Served({**os.environ, **told}, url, issuer)
+    return Served({**os.environ, **told}, url, issuer)
+
+
+@pytest.fixture(scope="module")
+def served(
+    issuer: str, tmp_path_factory: pytest.TempPathFactory, model_cache: Path
+) -> Iterator[Served]:
+    """Serve the app as in production."""
+    served = _app("production", issuer, tmp_path_factory.mktemp("app"), model_cache / "models")
     served.start()
     yield served
     served.stop()
@@ -219,12 +223,16 @@ def test_what_one_keeps_no_other_sees(people: People, served: Served) -> None:
 
 
 def test_signing_out_is_being_out(people: People, served: Served) -> None:
-    """After it the browser holds no sign-in, and the next page is the way in."""
+    """After it the browser holds no sign-in, in no tab, and the next page is the way in."""
     with people.browsing("ada") as page:
+        other = page.context.new_page()
+        other.goto(f"{served.url}/history")
+        other.get_by_role("button", name="Sign out").wait_for()
         page.get_by_role("button", name="Sign out").click()
         page.get_by_role("button", name="End session").click()  # at the issuer
 
         page.get_by_text("Sign in to identify plants").wait_for()
+        other.get_by_text("Sign in to identify plants").wait_for()
         names = {cookie["name"] for cookie in page.context.cookies(served.url)}
         assert not any(name.startswith("_streamlit_user") for name in names)
 
@@ -272,3 +280,30 @@ def test_somebody_deactivated_is_out_while_their_page_lies_idle(
         expect(told).to_be_visible(timeout=OUT_MS)
         expect(other.get_by_role("button", name="Sign out")).to_have_count(0, timeout=OUT_MS)
         assert page.request.get(f"{served.url}/api/v1/identifications").status == 401
+
+
+@pytest.mark.slow
+def test_in_development_a_stranger_identifies_and_is_invited(
+    browser: Browser, issuer: str, tmp_path: Path, model_cache: Path
+) -> None:
+    """Pages are there, nothing is kept for nobody, and whoever signs in finds no answer of theirs."""
+    served = _app("development", issuer, tmp_path, model_cache / "models")
+    served.start()
+    try:
+        served.known_as("ida", name="Ida")
+        with People(browser, served).browsing() as page:
+            expect(page.get_by_text("Sign in to keep a history.", exact=True)).to_be_visible()
+            page.get_by_role("button", name="Try the sample photo").click()
+            page.get_by_role("button", name="Identify", exact=True).click()
+            page.get_by_text("What happened").wait_for()
+            expect(page.get_by_text("Kept in your history.")).to_have_count(0)
+            page.get_by_role("link", name="History").click()
+            page.get_by_text("Sign in to keep a history. Until then").wait_for()
+
+            page.get_by_test_id("stSidebar").get_by_role("button", name="Sign in").click()
+            page.get_by_placeholder("sub").fill("ida")
+            page.get_by_role("button", name="Authorize").click()
+            page.get_by_text("Signed in as Ida").wait_for()
+            expect(page.get_by_text("What happened")).to_have_count(0)
+    finally:
+        served.stop()

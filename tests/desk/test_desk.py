@@ -195,3 +195,17 @@ def test_whoever_keeps_nothing_is_counted_by_their_address(settings: dict[str, S
 
     assert here.user != there.user
     assert here.owner is there.owner is None
+
+
+def test_whoever_lost_a_right_has_lost_it_on_an_open_page(settings: dict[str, Settings]) -> None:
+    """What a page drew a while ago, and is pressed now, is asked for as they are now."""
+    user = next(caller for caller in LET_IN if caller.name == "user").principal
+    now = [user]
+    page = Desk(cast("Any", Unopened(settings["production"])), user, asked=lambda: now[0])
+    page.require("history.list")
+
+    now[0] = ANONYMOUS
+
+    with pytest.raises(SignInRequired):
+        page.collection.find()
+    assert page.owner is None

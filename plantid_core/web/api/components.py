@@ -25,7 +25,9 @@ PROBLEMS = {
     405: "The path does not take this method.",
     406: "The answer has another media type than is accepted.",
     409: "It is not possible right now: see the sentence.",
+    408: "The request took too long to arrive.",
     413: "A photo, or the whole request, is too large.",
+    414: "The address is longer than 8,192 bytes.",
     415: "The body is of another media type.",
     422: "A photo was refused; or the Idempotency-Key was used for another request.",
     429: "Too many requests of one person or address. Come back after the seconds told.",
@@ -34,6 +36,9 @@ PROBLEMS = {
     504: "No answer within the time allowed.",
 }
 _RETRIED = frozenset({409, 429, 503})
+# What the history's search, and `guards.target`, do not take.
+_NO_NULL = r"^[^\u0000]*$"
+_IN_A_PATH = r"^[^\u0000-\u001f\u007f\\/]+$"
 
 
 def components() -> Part:
@@ -91,6 +96,8 @@ def _headers() -> Part:
 
 def _parameters() -> Part:
     text = {"type": "string"}
+    kept = {**text, "pattern": _NO_NULL}
+    part = {**text, "pattern": _IN_A_PATH}
     moment: Part = {
         "anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]
     }
@@ -103,8 +110,8 @@ def _parameters() -> Part:
     in_query = {
         "limit": (limit, "How many at most."),
         "after": ({**text, "pattern": observations.AFTER}, "The page's before."),
-        "text": ({**text, "maxLength": SEARCH_LENGTH}, "A part of a name, in any case."),
-        "provider": ({**text, "maxLength": 64}, "Where this provider named something."),
+        "text": ({**kept, "maxLength": SEARCH_LENGTH}, "A part of a name, in any case."),
+        "provider": ({**kept, "maxLength": 64}, "Where this provider named something."),
         "verified": (
             {"type": "boolean"},
             "With a standing confirmation or correction, or without.",
@@ -121,9 +128,9 @@ def _parameters() -> Part:
         "If-None-Match": (text, "The ETag of the photo that you have."),
     }
     in_path = {
-        "id": ("id", text, "The identification's."),
-        "photo_id": ("id", text, "The photo's: its sha256."),
-        "name": ("name", text, "The breaker's."),
+        "id": ("id", part, "The identification's."),
+        "photo_id": ("id", part, "The photo's: its sha256."),
+        "name": ("name", part, "The breaker's."),
     }
     return {
         **{

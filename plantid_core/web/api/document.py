@@ -34,7 +34,7 @@ _SUBJECTS = {
     "operate": "How the app stands.",
 }
 # What guards and routers answer anywhere; and what they do beside that where one may show who one is.
-_ANYWHERE = (400, 405, 406, 413, 429, 500)
+_ANYWHERE = (400, 405, 406, 408, 413, 414, 429, 500)
 _IN_THE_API = (401, 403, 503)
 _API = "/api/"
 _ALWAYS_SENT = ("X-Request-ID", "RateLimit-Policy", "RateLimit")

@@ -46,13 +46,26 @@ async def read(request: Request) -> Asked:
 
 
 class _Whole(MultiPartParser):
-    """Reads a form, and knows whether its end came: else the last photo would be missing unnoticed."""
+    """Reads a form to its end: one that breaks off would else lack its last photo unnoticed."""
 
     ended = False
 
     def on_end(self) -> None:
         """Note the last boundary."""
         self.ended = True
+
+    async def parse(self) -> FormData:
+        """Return the form; no file of it stays open where there is none."""
+        try:
+            form = await super().parse()
+            if not self.ended:
+                message = "The form breaks off: its last boundary is missing."
+                raise MultiPartException(message)  # noqa: TRY301 - closes as any other does
+        except BaseException:
+            for file in self._files_to_close_on_error:
+                file.close()
+            raise
+        return form
 
 
 async def _form(request: Request) -> FormData:
@@ -63,13 +76,9 @@ async def _form(request: Request) -> FormData:
         request.headers, request.stream(), max_files=_MOST_FILES, max_fields=_MOST_FIELDS
     )
     try:
-        form = await parser.parse()
+        return await parser.parse()
     except MultiPartException as error:
         raise HTTPException(400, error.message) from None
-    if not parser.ended:
-        await form.close()
-        raise HTTPException(400, "The form breaks off: its last boundary is missing.")
-    return form
 
 
 def _charset(request: Request) -> str:

@@ -18,6 +18,7 @@ from plantid_core.web.guards.identity import Identity
 from plantid_core.web.guards.media import Media
 from plantid_core.web.guards.metrics import Metrics
 from plantid_core.web.guards.origin import Origin
+from plantid_core.web.guards.own import Own
 from plantid_core.web.guards.proxy import Proxy
 from plantid_core.web.guards.request_id import RequestId
 from plantid_core.web.guards.sockets import Sockets
@@ -66,4 +67,5 @@ def middleware(
         Middleware(Coverage, settings=settings, routes=routes),
         Middleware(Media, settings=settings),
         Middleware(Metrics, settings=settings),
+        Middleware(Own, routes=routes),
     ]

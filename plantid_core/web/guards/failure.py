@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 from starlette.requests import ClientDisconnect
+from starlette.websockets import WebSocketDisconnect, WebSocketDisconnected
 
 from plantid_core.web.guards.asgi import refuse
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _SAID = "Something went wrong here, and it has been logged. Try again in a moment."
+_LEFT = (ClientDisconnect, WebSocketDisconnect, WebSocketDisconnected)
 _BEGINNINGS = frozenset(
     {"http.response.start", "websocket.accept", "websocket.close", "websocket.http.response.start"}
 )
@@ -38,7 +40,7 @@ class Failure:
 
         try:
             await self.app(scope, receive, watched)
-        except ClientDisconnect:
+        except _LEFT:
             return  # whoever asked has left: nobody is there to be answered, and nothing has failed
         except Exception as error:
             if begun:

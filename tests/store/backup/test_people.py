@@ -51,7 +51,9 @@ def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
         database = Database(request.getfixturevalue("used_in_turn"))
         empty(database)
     with closing(database):
-        yield Place(folder, database)
+        place = Place(folder, database)
+        with place.registry:
+            yield place
         if request.param == "postgres":
             with History(database) as history:
                 history.delete_all("ann")
@@ -88,7 +90,9 @@ def fresh(tmp_path: Path) -> Iterator[Callable[[str], Place]]:
         def make(name: str) -> Place:
             database = Database(tmp_path / name / "history.sqlite")
             used.callback(database.close)
-            return Place(tmp_path / name, database)
+            place = Place(tmp_path / name, database)
+            used.enter_context(place.registry)
+            return place
 
         yield make
 

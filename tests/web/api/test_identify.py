@@ -140,6 +140,30 @@ def test_accept_is_read_as_http_has_it(accept: str, taken: bool) -> None:  # noq
     assert answering.accepts(accept, "application/json") is taken
 
 
+@pytest.mark.parametrize(
+    ("charset", "last", "word"),
+    [
+        ("punycode", b"--B--\r\n", "UTF-8"),
+        ("utf-16", b"--B--\r\n", "UTF-8"),
+        ("utf-8", b"", "breaks off"),
+        ("utf-8", b"--B", "breaks off"),
+    ],
+)
+def test_a_form_is_read_whole_or_not_at_all(
+    development: Rest, flower: bytes, charset: str, last: bytes, word: str
+) -> None:
+    """Else the last photo would be missing unnoticed; and no encoding is tried that takes a second."""
+    part = b'--B\r\nContent-Disposition: form-data; name="images"; filename="a.jpg"\r\n\r\n'
+    response = development.post(
+        "/api/v1/identify",
+        data=part + flower + b"\r\n" + part + flower + b"\r\n" + last,
+        headers={"Content-Type": f"multipart/form-data; boundary=B; charset={charset}"},
+    )
+
+    assert (response.status_code, response.json()["code"]) == (400, "request")
+    assert word in response.json()["detail"]
+
+
 def test_a_body_of_no_announced_length_is_refused_at_its_bound(app_url: str) -> None:
     """A chunked body is read no further than five photos can be."""
     sent = 0

@@ -78,6 +78,8 @@ def test_filters_are_the_historys(ann: Rest, query: dict[str, str], found: int) 
         {"since": "2026-05-01T12:00:00"},
         {"until": ""},
         {"text": "x" * 201},
+        {"text": "a\x00b"},
+        {"provider": "\x00"},
         {"colour": "red"},
         {"limit": ["1", "2"]},
     ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from guarded import Client, client
+from guarded import Client, client, refused
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.responses import JSONResponse
@@ -16,7 +16,7 @@ from streamlit.starlette import App
 from plantid_core.access.permissions import AllowAny
 from plantid_core.settings import load_settings
 from plantid_core.web import application
-from plantid_core.web.guards.coverage import Coverage, findings
+from plantid_core.web.guards.coverage import Coverage, findings, templates
 from plantid_core.web.route import Guarded
 
 if TYPE_CHECKING:
@@ -112,6 +112,20 @@ def test_a_method_that_nobody_named_is_refused(app: Client) -> None:
 
     assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
     assert app.ask("OPTIONS", "/_stcore/health").status_code == 405
+
+
+def test_no_websocket_opens_where_a_route_answers_requests(app: Client) -> None:
+    """It is answered as another method is, and not past the guards by the server itself."""
+    assert [refused(app.websocket(path)) for path in ("/own", "/metrics")] == [405, 405]
+
+
+def test_a_path_has_one_template_whatever_is_done_there() -> None:
+    """For the log: also where a request was refused before its route was looked for."""
+    template_of = templates([route("/api/v1/things/{id}", AllowAny)])
+
+    assert template_of("/api/v1/things/17") == "/api/v1/things/{id}"
+    assert template_of("/media/a/b.jpg") == "/media/{file_id:path}"
+    assert template_of("/api/v1/nothing") == ""
 
 
 def test_what_is_needed_is_asked_for(app: Client) -> None:

@@ -8,8 +8,10 @@ import pytest
 from guarded import Client, client
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect
 from starlette.responses import StreamingResponse
 from starlette.routing import Route
+from starlette.websockets import WebSocketDisconnected
 from structlog.testing import capture_logs
 
 from plantid_core.web.guards.failure import Failure
@@ -44,3 +46,17 @@ def test_an_answer_that_has_begun_is_broken_off() -> None:
     app = Starlette(routes=[Route("/", half)], middleware=[Middleware(Failure)])
     with pytest.raises(RuntimeError):
         Client(app).get("/")
+
+
+@pytest.mark.parametrize("left", [ClientDisconnect, WebSocketDisconnected])
+def test_who_leaves_is_no_failure(left: type[Exception]) -> None:
+    """A request that breaks off is its sender's doing: no traceback of it fills the log."""
+
+    async def reads(_: Request) -> StreamingResponse:
+        raise left
+
+    app = Starlette(routes=[Route("/", reads)], middleware=[Middleware(Failure)])
+    with capture_logs() as lines, pytest.raises(AssertionError):  # nothing is answered
+        Client(app).get("/")
+
+    assert lines == []

@@ -151,6 +151,23 @@ def test_unknown_paths_and_methods_share_one_count() -> None:
     assert len(list(REGISTRY.collect())) == before
 
 
+def test_what_is_refused_early_is_told_by_its_template() -> None:
+    """Before anybody looks for the route, as who shows a wrong token is."""
+
+    async def refusing(scope: Scope, receive: Receive, send: Send) -> None:
+        await Response(status_code=401)(scope, receive, send)
+
+    templates = {"/api/v1/things/17": "/api/v1/things/{id}"}
+    guard = RequestId(
+        refusing, settings=load_settings(), template_of=lambda path: templates.get(path, "")
+    )
+    with capture_logs() as told:
+        Client(guard).get("/api/v1/things/17")
+        Client(guard).get("/api/v1/guessed/17")
+
+    assert [line["route"] for line in told] == ["/api/v1/things/{id}", "/api/{rest:path}"]
+
+
 def test_a_websocket_has_an_id() -> None:
     """It is in the answer to the handshake."""
     talk = client().connect("/talk")
