@@ -207,9 +207,7 @@ def test_a_sandbox_name_is_confirmed_only_as_practice(page: AppTest) -> None:
     assert "practice" in page.success[0].value
 
 
-def test_in_production_nothing_is_offered(
-    page: AppTest, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_in_production_nothing_is_offered(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever has not signed in there finds the way in, on whichever page, and nothing else."""
     monkeypatch.setenv("PLANTID_ENVIRONMENT", "production")
     monkeypatch.setenv("PLANTID_SECRET_KEY", "0123456789abcdef" * 4)
