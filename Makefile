@@ -36,7 +36,7 @@ lint: $(STAMP)
 # What plays with milliseconds between processes has the machine to itself; what does not, shares it.
 test: $(STAMP)
 	@$(MAKE) --no-print-directory -j 2 lint notebooks-small
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow" --ignore tests/resilience
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not slow" --ignore tests/resilience
 	$(BIN)/python -m pytest -m "not slow" tests/resilience
 
 # The slow ones by themselves: some of them measure.

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import requests
+import structlog
 from hypothesis import HealthCheck, settings
 from PIL import Image
 from processes import until
@@ -31,6 +32,20 @@ pytest_plugins = ["databases", "planted"]
 # How long an example takes is the machine's affair, and no property of the code.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the browser last: while it is driven, its library has this thread's event loop."""
+    items.sort(key=lambda item: item.path.parent.name == "browser")
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """Let no test that listens to the log leave it set up: the next one would tell on stdout."""
+    was = structlog.is_configured()
+    yield
+    if not was:
+        structlog.reset_defaults()
 
 
 @pytest.fixture(autouse=True)
@@ -90,9 +105,12 @@ class SandboxServer:
         """Return how many calls are being answered."""
         return sum(self._stats()["in_flight"].values())
 
-    def clear(self) -> None:
+    def mend(self) -> None:
         for service in ("plant_id", "plantnet"):
             self.faults(service=service)
+
+    def clear(self) -> None:
+        self.mend()
         # A call that an earlier test gave up is counted when it ends, and is not to be this test's.
         until(lambda: not self.in_flight())
         requests.delete(f"{self.url}/_stats", timeout=10).raise_for_status()
@@ -115,10 +133,11 @@ def running_sandbox(model_cache: Path) -> Iterator[SandboxServer]:
 
 
 @pytest.fixture
-def sandbox(running_sandbox: SandboxServer) -> SandboxServer:
-    """Return the session's sandbox with no faults and no calls counted."""
+def sandbox(running_sandbox: SandboxServer) -> Iterator[SandboxServer]:
+    """Give the session's sandbox with no faults and no calls counted, and leave it well."""
     running_sandbox.clear()
-    return running_sandbox
+    yield running_sandbox
+    running_sandbox.mend()
 
 
 @pytest.fixture

@@ -135,7 +135,8 @@ def faint(page: Page) -> list[object]:
     return found
 
 
-@pytest.mark.parametrize("scheme", [pytest.param("light", marks=pytest.mark.slow), "dark"])
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_fits(browser: Browser, app_url: str, photograph: Photograph, scheme: str) -> None:
     """At both widths and in both schemes nothing runs over the page's side."""
     context = browser.new_context(color_scheme=scheme)  # type: ignore[arg-type]

@@ -20,6 +20,7 @@ def _data(tmp_path: Path, model_cache: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.usefixtures("_data")
+@pytest.mark.slow
 def test_a_primary_dies_under_load() -> None:
     """All are answered, both processes share the new primary, and the old one comes back under it."""
     with Rig() as rig:

@@ -132,6 +132,8 @@ def test_a_user_killed_while_it_starts_leaves_nothing(tmp_path: Path, after_s: f
 def test_ctrl_c_in_the_terminal_does_not_reach_it(tmp_path: Path) -> None:
     """The watchdog is in a session of its own, and no child of the process that started it."""
     with sleeper(tmp_path):
+        # The process between, which begat it, may not have ended yet.
+        assert until(lambda: len(watchdogs(tmp_path)) == 1, 10)
         (watchdog,) = watchdogs(tmp_path)
 
         assert os.getsid(watchdog) != os.getsid(0)

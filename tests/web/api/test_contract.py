@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from rest import Rest
 
+    from tests.conftest import SandboxServer
+
 PHASES = ("examples", "coverage", "fuzzing", "stateful")
 # That random bytes are no photo cannot be said in a schema: they are refused, as they should be.
 UNSAYABLE = [
@@ -58,8 +60,11 @@ def _failed(recorder: Any) -> Iterator[str]:  # noqa: ANN401 - the library's own
 
 
 @pytest.fixture(params=["development", "anonymous", "token", "admin"])
-def caller(request: pytest.FixtureRequest, development: Rest, production: Rest) -> Rest:
-    """Return the API as one of four kinds of callers uses it."""
+def caller(
+    request: pytest.FixtureRequest, development: Rest, production: Rest, sandbox: SandboxServer
+) -> Rest:
+    """Return the API as one of four kinds of callers uses it, on services that are well."""
+    del sandbox
     callers = {
         "development": lambda: development,
         "anonymous": production.anonymous,
@@ -74,6 +79,7 @@ def test_a_few_examples_of_each(caller: Rest) -> None:
     assert list(failures(caller, 2, ["examples", "fuzzing"])) == []
 
 
+@pytest.mark.slow
 def test_every_edge_of_the_document(production: Rest) -> None:
     """Each bound, missing and surplus part, and every other method, as an admin."""
     assert list(failures(production.person("edge", admin=True), 1, ["coverage"])) == []
