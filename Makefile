@@ -33,11 +33,11 @@ lint: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# What plays with milliseconds between processes has the machine to itself; what does not, shares it.
+# What plays with milliseconds between processes comes by itself: it mostly waits, and two such share the machine well.
 test: $(STAMP)
 	@$(MAKE) --no-print-directory -j 2 lint notebooks-small
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not slow" --ignore tests/resilience
-	$(BIN)/python -m pytest -m "not slow" tests/resilience
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow" tests/resilience
 
 # The slow ones by themselves: some of them measure.
 test-all: test
