@@ -9,6 +9,7 @@ import json
 import sqlite3
 import tarfile
 import uuid
+import zlib
 from contextlib import closing
 from dataclasses import replace
 from threading import Event, Thread
@@ -184,6 +185,14 @@ def test_a_directory_in_use_is_left_alone(data_dir: Path, tmp_path: Path) -> Non
     bring_back(tmp_path / "b.tar.gz", data_dir, force=True)
 
 
+def unpacked(data: bytes) -> bytes | None:
+    """Return what gzip makes of it, None where it finds damage."""
+    try:
+        return gzip.decompress(data)
+    except (OSError, EOFError, zlib.error):
+        return None
+
+
 def test_a_damaged_backup_touches_nothing(data_dir: Path, tmp_path: Path) -> None:
     """Wherever a byte is wrong, or the end is missing."""
     out, new = tmp_path / "b.tar.gz", tmp_path / "new"
@@ -194,7 +203,10 @@ def test_a_damaged_backup_touches_nothing(data_dir: Path, tmp_path: Path) -> Non
     for _ in range(10):
         # Behind gzip's own header, in which a file's name is nobody's data.
         place = int(draw.integers(100, len(whole) - 8))
-        harmed.append(whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :])
+        flipped = whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :]
+        # In a run of equal bytes, another distance says the same: that is no harm.
+        if unpacked(flipped) != plain:
+            harmed.append(flipped)
     # A byte of a member, under a checksum of gzip's that is right.
     place = plain.index(b"\xff\xd8\xffone")
     harmed.append(gzip.compress(plain[:place] + b"\xfe" + plain[place + 1 :]))
