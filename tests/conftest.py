@@ -138,6 +138,17 @@ def sandbox(running_sandbox: SandboxServer) -> Iterator[SandboxServer]:
     running_sandbox.clear()
     yield running_sandbox
     running_sandbox.mend()
+    def n():
+        return sum(v for sv in ("plant_id","plantnet") for r in running_sandbox._stats().get(sv,{}).values() for v in r.values())
+    t=time.monotonic(); last=n(); first=last; lastf=running_sandbox.in_flight(); f0=lastf
+    changes=[]
+    while time.monotonic()-t<1.5:
+        time.sleep(0.1)
+        c=n(); f=running_sandbox.in_flight()
+        if c!=last or f!=lastf:
+            changes.append((round(time.monotonic()-t,2),c,f)); last=c; lastf=f
+    if changes or f0:
+        open("/tmp/leftover.txt","a").write(f"{os.environ.get('PYTEST_CURRENT_TEST')} from {first} inflight {f0} {changes}\n")
 
 
 @pytest.fixture
