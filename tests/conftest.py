@@ -102,8 +102,16 @@ class SandboxServer:
         return dict(self._stats().get(service, {}).get(route, {}))
 
     def in_flight(self) -> int:
-        """Return how many calls are being answered."""
+        """Return how many calls somebody waits for."""
         return sum(self._stats()["in_flight"].values())
+
+    def settle(self) -> None:
+        """Wait until every call has been counted, also those whose client has left."""
+        assert until(lambda: not self._busy(), 60)
+
+    def _busy(self) -> bool:
+        stats = self._stats()
+        return any(sum(stats[kind].values()) for kind in ("in_flight", "abandoned"))
 
     def mend(self) -> None:
         for service in ("plant_id", "plantnet"):
@@ -111,8 +119,6 @@ class SandboxServer:
 
     def clear(self) -> None:
         self.mend()
-        # A call that an earlier test gave up is counted when it ends, and is not to be this test's.
-        until(lambda: not self.in_flight())
         requests.delete(f"{self.url}/_stats", timeout=10).raise_for_status()
 
     def _stats(self) -> dict[str, Any]:
@@ -138,17 +144,6 @@ def sandbox(running_sandbox: SandboxServer) -> Iterator[SandboxServer]:
     running_sandbox.clear()
     yield running_sandbox
     running_sandbox.mend()
-    def n():
-        return sum(v for sv in ("plant_id","plantnet") for r in running_sandbox._stats().get(sv,{}).values() for v in r.values())
-    t=time.monotonic(); last=n(); first=last; lastf=running_sandbox.in_flight(); f0=lastf
-    changes=[]
-    while time.monotonic()-t<1.5:
-        time.sleep(0.1)
-        c=n(); f=running_sandbox.in_flight()
-        if c!=last or f!=lastf:
-            changes.append((round(time.monotonic()-t,2),c,f)); last=c; lastf=f
-    if changes or f0:
-        open("/tmp/leftover.txt","a").write(f"{os.environ.get('PYTEST_CURRENT_TEST')} from {first} inflight {f0} {changes}\n")
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from plantid_core.sandbox.faults import Service
 
@@ -20,6 +21,7 @@ DEFAULT_QUOTA = 500
 _TOKEN = re.compile(
     r"(?<=/v3)/(identification|health_assessment|kb/plants|kb/diseases)/(?!name_search$)[^/]+"
 )
+_ONE_OF = r"/\1/{token}"
 
 
 @dataclass(slots=True)
@@ -28,28 +30,40 @@ class Ledger:
 
     quotas: dict[str, int | None]
     _in_flight: Counter[str] = field(default_factory=Counter)
+    _abandoned: Counter[str] = field(default_factory=Counter)
     _used: Counter[tuple[str, dt.date]] = field(default_factory=Counter)
     _calls: defaultdict[str, defaultdict[str, Counter[str]]] = field(
         default_factory=lambda: defaultdict(lambda: defaultdict(Counter))
     )
 
-    def count(self, service: Service, method: str, path: str, status: str) -> None:
-        """Count one call."""
-        route = _TOKEN.sub(r"/\1/{token}", path)
-        self._calls[service][f"{method} {route}"][status] += 1
+    def counter(self, service: Service, method: str, path: str) -> Callable[[str], None]:
+        """Return what counts one call, that begins now, under the status it ends with.
 
-    @contextmanager
-    def under_way(self, service: Service) -> Iterator[None]:
-        """Count one call as in flight while it is served."""
-        self._in_flight[service] += 1
-        try:
-            yield
-        finally:
-            self._in_flight[service] -= 1
+        A call that `reset` finds under way is forgotten with the others, whenever it ends.
+        """
+        route = f"{method} {_TOKEN.sub(_ONE_OF, path)}"
+        statuses = self._calls[service]
+
+        def count(status: str) -> None:
+            statuses[route][status] += 1
+
+        return count
+
+    def under_way(self, service: Service) -> AbstractContextManager[None]:
+        """Count one call as in flight while its client waits."""
+        return _counted(self._in_flight, service)
+
+    def left_alone(self, service: Service) -> AbstractContextManager[None]:
+        """Count one call as abandoned while it is served to a client that has left."""
+        return _counted(self._abandoned, service)
 
     def in_flight(self) -> dict[str, int]:
-        """Return the calls being served now, by service."""
+        """Return the calls that somebody waits for now, by service."""
         return {service: self._in_flight[service] for service in self.quotas}
+
+    def abandoned(self) -> dict[str, int]:
+        """Return the calls still served, and to be counted, whose client has left, by service."""
+        return {service: self._abandoned[service] for service in self.quotas}
 
     def calls(self) -> dict[str, dict[str, dict[str, int]]]:
         """Return the counts by service, route and status."""
@@ -59,8 +73,9 @@ class Ledger:
         }
 
     def reset(self) -> None:
-        """Forget all calls; the quotas' use stays."""
+        """Forget all calls, also those under way; the quotas' use stays."""
         self._calls.clear()
+        self._abandoned = Counter()
 
     def used(self, service: Service) -> int:
         """Return the credits used today."""
@@ -78,6 +93,15 @@ class Ledger:
             return False
         self._used[service, today()] += credits_
         return True
+
+
+@contextmanager
+def _counted(counts: Counter[str], service: Service) -> Iterator[None]:
+    counts[service] += 1
+    try:
+        yield
+    finally:
+        counts[service] -= 1
 
 
 def today() -> dt.date:

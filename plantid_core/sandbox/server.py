@@ -113,7 +113,8 @@ class Sandbox:
 
     async def _stats(self, request: Request) -> Response:
         del request
-        return JSONResponse({**self.ledger.calls(), "in_flight": self.ledger.in_flight()})
+        busy = {"in_flight": self.ledger.in_flight(), "abandoned": self.ledger.abandoned()}
+        return JSONResponse({**self.ledger.calls(), **busy})
 
     async def _forget(self, request: Request) -> Response:
         del request

@@ -44,16 +44,15 @@ class Weather:
         with self._ledger.under_way(service):
             await asyncio.wait({serving, leaving}, return_when=asyncio.FIRST_COMPLETED)
         # A service goes on, and charges, for a client that has left: nobody waits for it any more.
-        await serving
+        with self._ledger.left_alone(service):
+            await serving
         leaving.cancel()
 
     async def _serve(self, service: Service, scope: Scope, receive: Receive, send: Send) -> None:
         board = self._board
 
-        def count(status: str) -> None:
-            # Before it is sent: whoever has the answer finds it counted.
-            self._ledger.count(service, scope["method"], scope["path"], status)
-
+        # Before it is sent: whoever has the answer finds it counted.
+        count = self._ledger.counter(service, scope["method"], scope["path"])
         faults = board.faults(service)
         await asyncio.sleep(board.delay_s(service))
         if board.is_out(service) or board.happens(faults.reset_rate):

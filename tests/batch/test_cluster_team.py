@@ -138,8 +138,7 @@ def test_calls_of_a_lost_worker_count_as_paid(
         lost.result()
 
     assert {row["observation"] for row in rows} == {"answered"}
-    # Calls that were given up are counted when they end.
-    until(lambda: not sandbox.in_flight())
+    sandbox.settle()
     made = sum(sum(sandbox.calls(service, route).values()) for service, route in ROUTES.items())
     assert 2 * PHOTOS < made <= done.credits <= 2 * PHOTOS + 2 * 4
 

@@ -136,10 +136,28 @@ def test_a_client_that_has_left_is_not_in_flight(sandbox: SandboxServer) -> None
     with pytest.raises(requests.Timeout):
         requests.get(sandbox.url + STATUS, timeout=0.3)
 
-    assert until(lambda: in_flight(sandbox) == 0, within_s=1.0)
-    assert until(lambda: sandbox.calls("plantnet", f"GET {STATUS}") == {"200": 1})
+    assert until(
+        lambda: (counted(sandbox, "in_flight"), counted(sandbox, "abandoned")) == (0, 1), 1.0
+    )
+    assert sandbox.calls("plantnet", f"GET {STATUS}") == {}
+    assert until(lambda: counted(sandbox, "abandoned") == 0)
+    assert sandbox.calls("plantnet", f"GET {STATUS}") == {"200": 1}
 
 
-def in_flight(sandbox: SandboxServer) -> int:
-    count: int = requests.get(f"{sandbox.url}/_stats", timeout=10).json()["in_flight"]["plantnet"]
+def test_a_call_under_way_is_forgotten_with_the_others(sandbox: SandboxServer) -> None:
+    """Whoever begins to count anew is not told of what others left behind."""
+    sandbox.faults(service="plantnet", latency_ms={"p50": 700, "p99": 700})
+    with pytest.raises(requests.Timeout):
+        requests.get(sandbox.url + STATUS, timeout=0.3)
+
+    sandbox.clear()
+
+    sandbox.settle()
+    assert sandbox.calls("plantnet", f"GET {STATUS}") == {}
+    status(sandbox)
+    assert sandbox.calls("plantnet", f"GET {STATUS}") == {"200": 1}
+
+
+def counted(sandbox: SandboxServer, kind: str) -> int:
+    count: int = requests.get(f"{sandbox.url}/_stats", timeout=10).json()[kind]["plantnet"]
     return count

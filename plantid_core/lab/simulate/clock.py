@@ -22,7 +22,7 @@ EPOCH_S = 1e6
 # When a thread ends, greenlet asks the collector who refers to the thread's main greenlet, and frees it
 # if nobody does. A clock of that thread refers to it, and while the collector is at work with the clock
 # it names nobody: the process died of the freed one. What is leaked without it is one small object a thread.
-enable_optional_cleanup(False)
+enable_optional_cleanup(False)  # noqa: FBT003 - it takes no keyword
 
 
 class Clock:
