@@ -361,9 +361,14 @@ class Settings(BaseSettings):
         return (
             init_settings,
             env_settings,
-            _FileSource(settings_cls),
-            _StreamlitSecretsSource(settings_cls),
+            *cls._file_sources(settings_cls),
         )
+
+    @classmethod
+    def _file_sources(
+        cls, settings_cls: type[BaseSettings]
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return _FileSource(settings_cls), _StreamlitSecretsSource(settings_cls)
 
 
 def words(text: str) -> tuple[str, ...]:

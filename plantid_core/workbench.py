@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypedDict, cast
 from plantid_core import credits as spending
 from plantid_core import parts
 from plantid_core.admission import Admission
+from plantid_core.archive import Archive
 from plantid_core.at_hand import Answered, Nearby, keys_of
 from plantid_core.compare import calibration
 from plantid_core.compare.consensus import consensus
@@ -26,8 +27,8 @@ from plantid_core.errors import (
     PlantIDError,
     ProviderError,
 )
-from plantid_core.pipeline import Pipeline, pictures, reply_kind
-from plantid_core.plants import ORGANS, Observation, Organ
+from plantid_core.pipeline import Pipeline, reply_kind
+from plantid_core.question import question
 from plantid_core.resilience.cache import Cache
 from plantid_core.resilience.counters import expose
 from plantid_core.resilience.link import Address, Timeouts
@@ -49,31 +50,23 @@ if TYPE_CHECKING:
     import redis
 
     from plantid_core.access.registry import Registry
+    from plantid_core.archive import HistoryState
     from plantid_core.collection import Collection
     from plantid_core.credits import Spending
-    from plantid_core.keeper import Keeper
     from plantid_core.parts import Closable
     from plantid_core.pipeline import Asking
-    from plantid_core.plants import Answer, Consensus, Outcome, Place, Provider
+    from plantid_core.plants import Answer, Consensus, Organ, Outcome, Place, Provider
     from plantid_core.providers.herbarium.herbarium import Herbarium
     from plantid_core.providers.herbarium.provider import HerbariumProvider
     from plantid_core.providers.plantnet import PlantNet, Project
     from plantid_core.resilience.breaker_settings import BreakerReport, State
     from plantid_core.resilience.quota import QuotaState
-    from plantid_core.store.history.engine import Database
     from plantid_core.store.history.values import Observed
     from plantid_core.upload import Photo, Prefill
 
 MOST_PHOTOS = 5
 
 _PROJECT_DEADLINE_S = 3.0
-
-
-class HistoryState(TypedDict):
-    """Observations that wait to be written, and those that could not be kept."""
-
-    queued: int
-    failed: int
 
 
 class Readiness(TypedDict):
@@ -137,11 +130,7 @@ class Workbench:
         join = partial(consensus, names=self.names, calibration=self.calibration)
         self._pipeline = Pipeline(self.cache, local, crews, self._guards, self.credits, join)
         self._nearby = Nearby(self._pipeline)
-        self._collection: Collection | None = None
-        self._access: Registry | None = None
-        self._database: Database | None = None
-        self._keeper: Keeper | None = None
-        self._collecting = threading.RLock()
+        self.archive = Archive(settings, self.cache, self.names, self.calibration)
 
     def __enter__(self) -> Self:
         return self
@@ -153,6 +142,8 @@ class Workbench:
         """Let go of every part; the servers started for this workbench end with their last user."""
         for guards in self._guards.values():
             guards.allowance.close()
+        # What waits is written while all else is still there.
+        self.archive.close()
         self._stack.close()
 
     def own(self, *owned: Closable) -> None:
@@ -211,7 +202,7 @@ class Workbench:
         """
         deadline, trace = self._deadline(deadline_s), Trace()
         admitted = self._admitted(photos, deadline, trace)
-        asked = _question(admitted, organs, place, date, language)
+        asked = question(admitted, organs, place, date, language)
         chosen = self._chosen(providers)
         return self._pipeline.begin(
             admitted, asked, chosen, deadline, trace, fresh=fresh, user=user
@@ -237,7 +228,7 @@ class Workbench:
         """Return what `identify` does, with what `keep_soon` needs."""
         deadline, trace = self._deadline(None), Trace()
         admitted = self._admitted(photos, deadline, trace)
-        asked = _question(admitted, organs, place, date, language)
+        asked = question(admitted, organs, place, date, language)
         outcome = self._pipeline.begin(
             admitted, asked, self._chosen(None), deadline, trace, user=user
         ).outcome()
@@ -262,7 +253,7 @@ class Workbench:
         if not 1 <= len(photos) <= MOST_PHOTOS or len(admitted) < len(photos):
             return None
         try:
-            asked = _question(admitted, organs, place, date, language)
+            asked = question(admitted, organs, place, date, language)
         except PlantIDError:
             return None
         trace.passed("validate", trace.started, "verdict kept")
@@ -275,67 +266,16 @@ class Workbench:
     @property
     def collection(self) -> Collection:
         """Return what people keep; its database is opened on first use."""
-        with self._collecting:
-            if self._collection is None:
-                self._collection = parts.make_collection(
-                    self.settings, self.cache, self.names, self.calibration, self._shared_database()
-                )
-                self.own(self._collection)
-            return self._collection
+        return self.archive.collection
 
     @property
     def access(self) -> Registry:
         """Return who people are, their tokens and the keys; opened on first use."""
-        # Asked with each request: mostly without a lock.
-        if self._access is None:
-            with self._collecting:
-                if self._access is None:
-                    registry = parts.make_registry(self.settings, self._shared_database())
-                    self.own(registry)
-                    self._access = registry
-        return self._access
-
-    @property
-    def keeper(self) -> Keeper:
-        """Return what writes to the collection behind everybody's back; started on first use."""
-        if self._keeper is None:
-            from plantid_core.keeper import Keeper
-
-            with self._collecting:
-                if self._keeper is None:
-                    keeper = Keeper(self.collection)
-                    self.own(keeper)
-                    self._keeper = keeper
-        return self._keeper
-
-    @property
-    def keeps_at_once(self) -> bool:
-        """Tell whether `keep_soon` has nothing to load or to open."""
-        return self._keeper is not None
+        return self.archive.access
 
     def keep_soon(self, answered: Answered, owner: str) -> Future[None] | None:
-        """Keep an answer as `keep` does, without waiting for it.
-
-        Returns what to wait for before the answer is told: it was paid for, or nobody knows yet whether
-        its photos can be kept. None where it will be durable in a moment; see `keeper`. Raises what
-        `Keeper.put` raises.
-        """
-        asked = answered.asked
-        keeping = self.collection.keeping(
-            owner,
-            answered.outcome,
-            answered.photos,
-            [picture.organ for picture in asked.pictures],
-            circumstances=Circumstances(
-                asked.date, asked.place, None, self.settings.recorded_by, self.settings.licence
-            ),
-            language=asked.language,
-            cache_keys=answered.cache_keys,
-        )
-        keeper = self.keeper
-        awaited = answered.paid or keeper.crowded or not keeper.knows(keeping)
-        kept = keeper.put(keeping, awaited=awaited)
-        return kept if awaited else None
+        """Keep an answer as `keep` does, without waiting for it; see `Archive.keep_soon`."""
+        return self.archive.keep_soon(answered, owner)
 
     def owner(self) -> str | None:
         """Return who owns what is made here: one local person; None where that takes a sign-in."""
@@ -369,7 +309,7 @@ class Workbench:
             raise PlantIDError(
                 "These are not the photos that were identified: identify them first."
             )
-        asked = _question(admitted, organs, place, date, language)
+        asked = question(admitted, organs, place, date, language)
         keys = keys_of(self._providers, outcome, asked)
         seen = circumstances or Circumstances(
             date, place, None, self.settings.recorded_by, self.settings.licence
@@ -437,7 +377,7 @@ class Workbench:
             "redis": "ok" if answers else "down",
             "degraded": [
                 *([] if answers else ["redis"]),
-                *(["history"] if self._keeper is not None and self._keeper.troubled else []),
+                *(["history"] if self.archive.troubled else []),
                 *left_alone,
             ],
             "breakers": states,
@@ -451,26 +391,14 @@ class Workbench:
             "bulkheads": {
                 name: asdict(guards.bulkhead.use()) for name, guards in self._guards.items()
             },
-            "history": self.keeping(),
+            "history": self.archive.state(),
         }
-
-    def keeping(self) -> HistoryState:
-        """Return how many observations wait to be written, and how many could not be."""
-        if self._keeper is None:
-            return {"queued": 0, "failed": 0}
-        return {"queued": self._keeper.queued, "failed": self._keeper.failed}
 
     def breaker_reports(self) -> list[BreakerReport]:
         """Return how every breaker stands: one a service, and the one around Redis."""
         around_redis = self.cache.breaker_report()
         services = [breaker.report() for breaker in self.breakers.values()]
         return services if around_redis is None else [*services, around_redis]
-
-    def _shared_database(self) -> Database:
-        if self._database is None:
-            self._database = parts.make_database(self.settings)
-            self.own(self._database)
-        return self._database
 
     def _deadline(self, seconds: float | None) -> Deadline:
         if seconds is None:
@@ -497,28 +425,6 @@ class Workbench:
 
     def _offered(self) -> dict[str, Provider]:
         return parts.offered(self._providers)
-
-
-def _question(
-    photos: Sequence[Photo],
-    organs: Sequence[Organ] | None,
-    place: Place | None,
-    date: dt.date | None,
-    language: str,
-) -> Observation:
-    shown = _organs(organs, len(photos))
-    return Observation(pictures(photos, shown), place, date, language)
-
-
-def _organs(organs: Sequence[Organ] | None, count: int) -> list[Organ]:
-    if organs is None or not organs:
-        return ["auto"] * count
-    unknown = [organ for organ in organs if organ not in ORGANS]
-    if unknown:
-        raise PlantIDError(f"{unknown[0]!r} is no organ. Use one of: {', '.join(ORGANS)}.")
-    if len(organs) != count:
-        raise PlantIDError(f"{len(organs)} organs were given for {count} photos; give one a photo.")
-    return list(organs)
 
 
 def open_workbench(settings: Settings | None = None) -> Workbench:

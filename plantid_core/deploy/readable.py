@@ -91,17 +91,9 @@ def _reading(faults: dict[str, str]) -> type[Settings]:
             return self
 
         @classmethod
-        def settings_customise_sources(
-            cls,
-            settings_cls: type[BaseSettings],
-            init_settings: PydanticBaseSettingsSource,
-            env_settings: PydanticBaseSettingsSource,
-            dotenv_settings: PydanticBaseSettingsSource,
-            file_secret_settings: PydanticBaseSettingsSource,
+        def _file_sources(
+            cls, settings_cls: type[BaseSettings]
         ) -> tuple[PydanticBaseSettingsSource, ...]:
-            first, environment, *files = super().settings_customise_sources(
-                settings_cls, init_settings, env_settings, dotenv_settings, file_secret_settings
-            )
-            return first, environment, *(_Forgiving(one, faults) for one in files)
+            return tuple(_Forgiving(one, faults) for one in super()._file_sources(settings_cls))
 
     return Readable

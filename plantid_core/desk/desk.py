@@ -213,7 +213,7 @@ class Desk:
     @property
     def keeps_at_once(self) -> bool:
         """Tell whether `keep_soon` has nothing to load or to open."""
-        return self._workbench.keeps_at_once
+        return self._workbench.archive.keeps_at_once
 
     @property
     def collection(self) -> OwnCollection:

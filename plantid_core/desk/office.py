@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from plantid_core.telemetry import tell
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -13,7 +15,10 @@ if TYPE_CHECKING:
 
 
 class Office:
-    """Who is known here and what lets programs in; see `access.people` and `access.tokens`."""
+    """Who is known here and what lets programs in; see `access.people` and `access.tokens`.
+
+    What changes it is logged, with whoever did it; people and tokens by their ids.
+    """
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
@@ -33,13 +38,17 @@ class Office:
     ) -> tuple[Token, str]:
         """Make a token for somebody, and return it with its word, which nobody can read again."""
         access = self._desk.workbench_for("tokens.create").access
-        return access.tokens.create(owner, scopes, days, label)
+        token, word = access.tokens.create(owner, scopes, days, label)
+        self._note("token_created", token=token.id, owner=token.owner, scopes=sorted(token.scopes))
+        return token, word
 
     def revoke_token(self, token_id: str) -> Token:
         """End a token; raises `TokenUnknown`."""
         tokens = self._desk.workbench_for("tokens.revoke").access.tokens
         self._desk.require("tokens.revoke", tokens.get(token_id).owner)
-        return tokens.revoke(token_id)
+        revoked = tokens.revoke(token_id)
+        self._note("token_revoked", token=revoked.id, owner=revoked.owner)
+        return revoked
 
     def people(self) -> tuple[Person, ...]:
         """Return everybody who has signed in or was registered."""
@@ -47,8 +56,15 @@ class Office:
 
     def activate(self, person_id: str) -> Person:
         """Let somebody in again; raises `PersonUnknown`."""
-        return self._desk.workbench_for("people.change").access.people.activate(person_id)
+        person = self._desk.workbench_for("people.change").access.people.activate(person_id)
+        self._note("person_activated", owner=person.id)
+        return person
 
     def deactivate(self, person_id: str) -> Person:
         """Let somebody in no more, at once; raises `PersonUnknown`."""
-        return self._desk.workbench_for("people.change").access.people.deactivate(person_id)
+        person = self._desk.workbench_for("people.change").access.people.deactivate(person_id)
+        self._note("person_deactivated", owner=person.id)
+        return person
+
+    def _note(self, event: str, **what: object) -> None:
+        tell(event, by=self._desk.owner, **what)

@@ -96,7 +96,7 @@ class _Everything:
                 for state in _STATES
             },
         )
-        use, keeping = workbench.cache.pool_use(), workbench.keeping()
+        use, keeping = workbench.cache.pool_use(), workbench.archive.state()
         connections = {"in_use": use.in_use, "most": use.most, "waiting": use.waiting}
         yield _gauge(_REDIS, {(state,): count for state, count in connections.items()})
         yield _gauge(_QUEUE, {(): keeping["queued"]})

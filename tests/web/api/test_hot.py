@@ -75,7 +75,7 @@ def test_an_answer_that_cannot_be_kept_is_told_and_says_so(
 
     assert told.outcome.degraded == ("history",)
     assert orjson.loads(told.body)["degraded"] == ["history"]
-    workbench.keeper.flush()
+    workbench.archive.keeper.flush()
     assert told.outcome.id in kept(tmp_path)
 
 
