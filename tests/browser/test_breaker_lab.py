@@ -101,6 +101,7 @@ def test_plain_names_in_a_link_choose_a_sweep(browser: Browser, app_url: str) ->
     page.close()
 
 
+@pytest.mark.slow
 def test_the_page_fits(browser: Browser, app_url: str, photograph: Photograph) -> None:
     """At both widths and in both schemes nothing runs over the page's side."""
     page = browser.new_page(viewport={"width": 1280, "height": 1150})

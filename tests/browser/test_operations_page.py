@@ -41,6 +41,7 @@ def test_a_breaker_is_held_open_and_reset_by_hand(browser: Browser, app_url: str
     page.close()
 
 
+@pytest.mark.slow
 def test_the_page_fits(
     browser: Browser, app_url: str, flower: bytes, photograph: Photograph
 ) -> None:

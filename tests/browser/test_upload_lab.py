@@ -93,6 +93,7 @@ def test_the_clean_photo_has_a_name_of_ours(
     page.close()
 
 
+@pytest.mark.slow
 def test_the_page_fits(browser: Browser, app_url: str, photograph: Photograph) -> None:
     """At both widths and in both schemes nothing runs over the page's side."""
     page = browser.new_page(viewport={"width": 1280, "height": 1150})
