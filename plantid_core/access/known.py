@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING
 
 from plantid_core.access.decisions import KEPT_S, Decisions
-from plantid_core.access.principal import ANONYMOUS, Principal
+from plantid_core.access.principal import ANONYMOUS, Principal, owner_of
 from plantid_core.access.tokens import digest_of, id_in
 from plantid_core.errors import AccessUnfit, HistoryUnavailable, PersonUnknown, TokenRefused
 from plantid_core.store.history.values import LOCAL_OWNER
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from plantid_core.access.people import People
     from plantid_core.access.principal import Role
     from plantid_core.access.roles import Roles
+    from plantid_core.access.sign_ins import SignIns
     from plantid_core.access.tokens import Tokens
 
     # Issuer, subject, claimed role, and when the sign-in began (Unix, seconds).
@@ -47,11 +48,13 @@ class Known:
         self,
         people: People,
         tokens: Tokens,
+        sign_ins: SignIns,
         roles: Roles,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._people, self._tokens, self._roles, self._clock = people, tokens, roles, clock
+        self._people, self._tokens, self._sign_ins = people, tokens, sign_ins
+        self._roles, self._clock = roles, clock
         self._good: Decisions[str, Principal] = Decisions(_MOST, clock)
         # Apart, so that guessing does not push out whoever has a good one.
         self._refused: Decisions[str, str] = Decisions(_MOST, clock)
@@ -61,6 +64,7 @@ class Known:
         self._away: tuple[float, HistoryUnavailable] | None = None
         people.on_change.append(self.forget)
         tokens.on_change.append(self.forget)
+        sign_ins.on_change.append(self.forget)
 
     def forget(self) -> None:
         """Decide everything anew from now on."""
@@ -95,11 +99,20 @@ class Known:
     def person(self, issuer: str, subject: str, claims: Mapping[str, object]) -> Principal:
         """Return who somebody is whom the sign-in service vouches for; may wait for the database.
 
-        `ANONYMOUS` tells that they are deactivated, or that there is no such identity. Raises
-        `HistoryUnavailable` where nothing is known of them.
+        `ANONYMOUS` tells that they are deactivated, that they ended this sign-in, or that there is no
+        such identity. Raises `HistoryUnavailable` where nothing is known of them.
         """
         found = self.person_at_hand(issuer, subject, claims)
         return self._look_at_person(issuer, subject, claims) if found is None else found
+
+    def sign_out(self, issuer: str, subject: str, claims: Mapping[str, object]) -> None:
+        """End this sign-in, wherever a copy of its cookie may be; may raise `HistoryUnavailable`.
+
+        One whose beginning the service does not tell cannot be told from others, and is not ended.
+        """
+        began = _began(_iat_in(claims))
+        if began is not None:
+            self._sign_ins.end(owner_of(issuer, subject), began)
 
     def is_in(self, owner: str) -> bool:
         """Tell whether an owner is still let in, for work that goes on for long; may wait for the database.
@@ -152,12 +165,15 @@ class Known:
         claimed = self._roles.claimed(claims)
         iat = _iat_in(claims)
         key, begun = (issuer, subject, claimed, iat), self._persons.begin()
-        at = None if iat is None else dt.datetime.fromtimestamp(iat, dt.UTC)
+        at = _began(iat)
         try:
             self._require_not_away()
-            person = self._people.seen(
-                issuer, subject, name=_name_in(claims), role=claimed, claimed_at=at
-            )
+            if at is not None and self._sign_ins.is_over(owner_of(issuer, subject), at):
+                found = ANONYMOUS
+            else:
+                found = self._people.seen(
+                    issuer, subject, name=_name_in(claims), role=claimed, claimed_at=at
+                ).principal
         except AccessUnfit:
             return ANONYMOUS
         except HistoryUnavailable as error:
@@ -165,8 +181,8 @@ class Known:
             if (believed := self._persons.believed(key)) is not None:
                 return believed
             raise
-        self._persons.keep(key, person.principal, begun)
-        return person.principal
+        self._persons.keep(key, found, begun)
+        return found
 
     def _require_not_away(self) -> None:
         with self._lock:
@@ -189,6 +205,10 @@ def _iat_in(claims: Mapping[str, object]) -> int | None:
     if isinstance(found, bool) or not isinstance(found, int | float):
         return None
     return int(found) if 0 <= found < _YEAR_9999_S else None
+
+
+def _began(iat: int | None) -> dt.datetime | None:
+    return None if iat is None else dt.datetime.fromtimestamp(iat, dt.UTC)
 
 
 def _name_in(claims: Mapping[str, object]) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from plantid_core.access.known import Known
 from plantid_core.access.people import People
 from plantid_core.access.roles import roles_of
+from plantid_core.access.sign_ins import SignIns
 from plantid_core.access.signing import KeyRing, key_ring
 from plantid_core.access.tokens import Tokens
 
@@ -27,7 +28,8 @@ class Registry:
         roles = roles_of(settings)
         self.people = People(database, roles)
         self.tokens = Tokens(database, roles)
-        self.known = Known(self.people, self.tokens, roles)
+        self.sign_ins = SignIns(database)
+        self.known = Known(self.people, self.tokens, self.sign_ins, roles)
 
     def __enter__(self) -> Self:
         return self

@@ -58,8 +58,9 @@ def _page() -> None:
     st.title("Plant-ID workbench", anchor=False)
     if st.context.cookies.get(DEPARTED_COOKIE) or st.user.get("is_logged_in"):
         st.warning(
-            "Your account here was deactivated, so you are signed out. What you kept is not deleted."
-            " Ask whoever runs this app to let you in again.",
+            "You are signed out: your account here was deactivated, or this sign-in was ended elsewhere."
+            " What you kept is not deleted. Where signing in again does not help, ask whoever runs this"
+            " app to let you in.",
             icon=":material/person_off:",
         )
     if not at.settings.signs_in:

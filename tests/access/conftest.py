@@ -10,7 +10,7 @@ import pytest
 from plantid_core.access.registry import Registry
 from plantid_core.settings import Settings, load_settings
 from plantid_core.store.history.engine import Database
-from plantid_core.store.history.schema import access_token, person
+from plantid_core.store.history.schema import access_token, ended_sign_in, person
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,6 +48,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     with closing(Database(found)) as before:
         before.write(lambda connection: connection.execute(access_token.delete()))
         before.write(lambda connection: connection.execute(person.delete()))
+        before.write(lambda connection: connection.execute(ended_sign_in.delete()))
     return found
 
 

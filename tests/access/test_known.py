@@ -45,7 +45,9 @@ def clock() -> Clock:
 
 @pytest.fixture
 def known(registry: Registry, signing_in: Settings, clock: Clock) -> Known:
-    return Known(registry.people, registry.tokens, roles_of(signing_in), clock=clock)
+    return Known(
+        registry.people, registry.tokens, registry.sign_ins, roles_of(signing_in), clock=clock
+    )
 
 
 def refused(known: Known, word: str) -> str:
@@ -208,7 +210,9 @@ def test_while_the_database_is_away_what_is_known_is_believed(
 ) -> None:
     """For a minute; whoever is new has to wait, and gets in when it is back."""
     registry = Registry(signing_in, file)
-    known = Known(registry.people, registry.tokens, roles_of(signing_in), clock=clock)
+    known = Known(
+        registry.people, registry.tokens, registry.sign_ins, roles_of(signing_in), clock=clock
+    )
     words = [registry.tokens.create("local", ["identify"], 1)[1] for _ in range(2)]
     ann = known.person(ISSUER, "ann", {})
     known.token(words[0])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
+from processes import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -220,13 +221,18 @@ def test_an_answer_and_its_comparison(page: Page, app_url: str) -> None:
 
 @pytest.mark.parametrize("name", VIEWS)
 def test_a_page_is_well_formed_for_everybody(page: Page, app_url: str, name: str) -> None:
-    """Light and dark; Tab reaches every control, its focus is seen, and it leads out again."""
+    """Light and dark; Tab reaches every control, its focus is seen, and it leads out again.
+
+    On a telephone nothing runs over the page's side.
+    """
     view = VIEWS[name]
     page.goto(f"{app_url}{view.path}")
     expect(page.locator(view.shows).first).to_be_visible(timeout=WAIT_MS)
 
     assert unfit(page, ("light", "dark")) == {}
     assert unreached(page) == []
+    page.set_viewport_size({"width": 420, "height": 1000})
+    assert until(lambda: page.evaluate("document.documentElement.scrollWidth") <= 420)
 
 
 @pytest.mark.slow

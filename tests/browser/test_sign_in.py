@@ -152,9 +152,13 @@ class People:
         self._browser, self._served = browser, served
         self._signed_in: dict[str, StorageState] = {}
 
+    def forget(self, subject: str) -> None:
+        """Forget the cookies of somebody's sign-in, that the next one is by hand again."""
+        del self._signed_in[subject]
+
     @contextmanager
     def browsing(self, subject: str | None = None) -> Iterator[Page]:
-        """Give a page in a browser of this person (None: of a stranger)."""
+        """Give a page in a browser of this person (None: of a stranger), with a copy of their cookies."""
         known = None if subject is None else self._signed_in.get(subject)
         context = self._browser.new_context(
             viewport={"width": 1280, "height": 900}, storage_state=known
@@ -223,7 +227,7 @@ def test_what_one_keeps_no_other_sees(people: People, served: Served) -> None:
 
 
 def test_signing_out_is_being_out(people: People, served: Served) -> None:
-    """After it the browser holds no sign-in, in no tab, and the next page is the way in."""
+    """After it the browser holds no sign-in, in no tab, and a copy of its cookies is good no more."""
     with people.browsing("ada") as page:
         other = page.context.new_page()
         other.goto(f"{served.url}/history")
@@ -235,6 +239,9 @@ def test_signing_out_is_being_out(people: People, served: Served) -> None:
         other.get_by_text("Sign in to identify plants").wait_for()
         names = {cookie["name"] for cookie in page.context.cookies(served.url)}
         assert not any(name.startswith("_streamlit_user") for name in names)
+    with people.browsing("ada") as copied:
+        copied.get_by_text("Sign in to identify plants").wait_for()
+    people.forget("ada")
 
 
 def test_a_browser_stays_signed_in_through_two_rotations(people: People, served: Served) -> None:
@@ -276,7 +283,7 @@ def test_somebody_deactivated_is_out_while_their_page_lies_idle(
 
         served.person("deactivate", "mallory")
 
-        told = page.get_by_text("Your account here was deactivated")
+        told = page.get_by_text("your account here was deactivated")
         expect(told).to_be_visible(timeout=OUT_MS)
         expect(other.get_by_role("button", name="Sign out")).to_have_count(0, timeout=OUT_MS)
         assert page.request.get(f"{served.url}/api/v1/identifications").status == 401

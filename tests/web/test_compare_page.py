@@ -4,36 +4,19 @@ from __future__ import annotations
 
 import io
 import zipfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
 import streamlit as st
 from processes import until
-from streamlit.testing.v1 import AppTest
 
 from plantid_core.store.history.values import LOCAL_OWNER
 from plantid_core.web import application
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import pytest
+    from streamlit.testing.v1 import AppTest
 
-    from tests.conftest import SandboxServer
-
-SCRIPT = Path(__file__).parents[2] / "app.py"
 FOLDER = "A labelled folder"
-
-
-@pytest.fixture
-def page(
-    tmp_path: Path, model_cache: Path, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[AppTest]:
-    """Return the app, not yet run, on a data directory of its own."""
-    (tmp_path / "models").symlink_to(model_cache / "models")
-    monkeypatch.setenv("PLANTID_DATA_DIR", str(tmp_path))
-    monkeypatch.setenv("PLANTID_SANDBOX_URL", sandbox.url)
-    yield AppTest.from_file(str(SCRIPT), default_timeout=60)
-    application.close_workbench()
 
 
 def press(page: AppTest, label: str) -> None:

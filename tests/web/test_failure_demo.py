@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from processes import until
@@ -12,24 +11,14 @@ from streamlit.testing.v1 import AppTest
 from plantid_core.web import application
 from plantid_core.web.stage.theatre import stage
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.conftest import SandboxServer
-
 PAGE = Path(__file__).parents[2] / "pages" / "failure_demo.py"
 
 
 @pytest.fixture
-def page(
-    tmp_path: Path, model_cache: Path, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[AppTest]:
-    """Return the page, not yet run, on a data directory of its own and somebody's sandbox."""
-    (tmp_path / "models").symlink_to(model_cache / "models")
-    monkeypatch.setenv("PLANTID_DATA_DIR", str(tmp_path))
-    monkeypatch.setenv("PLANTID_SANDBOX_URL", sandbox.url)
-    yield AppTest.from_file(str(PAGE), default_timeout=60)
-    application.close_workbench()
+def page(data_dir: Path) -> AppTest:
+    """Return the page, not yet run, with a sandbox that is not the app's own."""
+    del data_dir
+    return AppTest.from_file(str(PAGE), default_timeout=60)
 
 
 def drawn(page: AppTest) -> str:

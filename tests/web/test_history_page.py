@@ -5,13 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import io
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from kept import CHERRY, DAISY, NOON, SLIPPER, answer, determined, observed
 from PIL import Image
-from streamlit.testing.v1 import AppTest
 
 from plantid_core.access.principal import LOCAL
 from plantid_core.desk import Desk
@@ -23,26 +20,15 @@ from plantid_core.web.history_rows import Line
 from plantid_core.workbench import sample_photo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
+
+    import pytest
+    from streamlit.testing.v1 import AppTest
 
     from plantid_core import Workbench
     from plantid_core.store.history.values import Observed
-    from tests.conftest import SandboxServer
 
-SCRIPT = Path(__file__).parents[2] / "app.py"
 NASTY = '<img src=x onerror="alert(1)">'
-
-
-@pytest.fixture
-def page(
-    tmp_path: Path, model_cache: Path, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[AppTest]:
-    """Return the app, not yet run, on a data directory of its own."""
-    (tmp_path / "models").symlink_to(model_cache / "models")
-    monkeypatch.setenv("PLANTID_DATA_DIR", str(tmp_path))
-    monkeypatch.setenv("PLANTID_SANDBOX_URL", sandbox.url)
-    yield AppTest.from_file(str(SCRIPT), default_timeout=60)
-    application.close_workbench()
 
 
 def keep(folder: Path, *observations: Observed) -> None:

@@ -4,33 +4,23 @@ from __future__ import annotations
 
 import datetime as dt
 import io
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
-from streamlit.testing.v1 import AppTest
 
 from plantid_core.web import application
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from streamlit.testing.v1 import AppTest
 
     from tests.conftest import SandboxServer
 
-SCRIPT = Path(__file__).parents[2] / "app.py"
-
 
 @pytest.fixture
-def page(
-    tmp_path: Path, model_cache: Path, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[AppTest]:
-    """Return the app at its first page, on a data directory of its own."""
-    (tmp_path / "models").symlink_to(model_cache / "models")
-    monkeypatch.setenv("PLANTID_DATA_DIR", str(tmp_path))
-    monkeypatch.setenv("PLANTID_SANDBOX_URL", sandbox.url)
-    yield AppTest.from_file(str(SCRIPT), default_timeout=60).run()
-    application.close_workbench()
+def page(page: AppTest) -> AppTest:
+    """Return the app at its first page."""
+    return page.run()
 
 
 def texts(page: AppTest) -> str:

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
-
-import pytest
-from streamlit.testing.v1 import AppTest
 
 from plantid_core.access.principal import Principal
 from plantid_core.settings import load_settings
@@ -15,24 +11,10 @@ from plantid_core.web import application, session
 from plantid_core.web.operations_deploy import rows_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import pytest
+    from streamlit.testing.v1 import AppTest
 
-    from tests.conftest import SandboxServer
-
-SCRIPT = Path(__file__).parents[2] / "app.py"
 ISSUER = "https://issuer.example"
-
-
-@pytest.fixture
-def page(
-    tmp_path: Path, model_cache: Path, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[AppTest]:
-    """Return the app, not yet run, on a data directory of its own."""
-    (tmp_path / "models").symlink_to(model_cache / "models")
-    monkeypatch.setenv("PLANTID_DATA_DIR", str(tmp_path))
-    monkeypatch.setenv("PLANTID_SANDBOX_URL", sandbox.url)
-    yield AppTest.from_file(str(SCRIPT), default_timeout=60)
-    application.close_workbench()
 
 
 def operations(page: AppTest, tab: str = "Now") -> AppTest:

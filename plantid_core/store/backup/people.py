@@ -1,7 +1,7 @@
 """The people of a backup: who they are, and who of them is let in no more.
 
-Tokens and the answers to requests that may come again (`schema.access_token`, `idempotency`) are in no
-backup: brought back, what was revoked since would be good again.
+Tokens, the answers to requests that may come again and which sign-ins were ended (`schema.access_token`,
+`idempotency`, `ended_sign_in`) are in no backup: brought back, what was revoked since would be good again.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from plantid_core.store.history.schema import (
     LINE_LENGTH,
     OWNER_LENGTH,
     access_token,
+    ended_sign_in,
     idempotency,
     person,
 )
@@ -115,7 +116,7 @@ def forget_secrets(database: Database) -> None:
     """Empty what no backup holds; raises `HistoryUnavailable`."""
 
     def work(connection: Connection) -> None:
-        for table in (access_token, idempotency):
+        for table in (access_token, idempotency, ended_sign_in):
             connection.execute(sa.delete(table))
 
     database.write(work)

@@ -8,6 +8,7 @@
 
     person        who has signed in, or was given a token
     access_token  what acts for a person; of its word only the digest
+    ended_sign_in which sign-ins their people ended, for as long as a cookie could come again
     idempotency   what a request was answered, for a while, should it come again
 
 Answers, consensus and determined taxa are kept whole as JSON text; beside them stand only the columns
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
 
 # The revision that makes these tables; the newest in migrations/versions.
-HEAD = "0003"
+HEAD = "0004"
 VERSION_TABLE = "history_version"
 
 OWNER_LENGTH, ID_LENGTH, WORD_LENGTH, LINE_LENGTH = 255, 64, 64, 500
@@ -198,6 +199,14 @@ access_token = Table(
     Column("expires_at", UtcTime, nullable=False),
     Column("used_at", UtcTime),
     Column("revoked_at", UtcTime),
+)
+
+ended_sign_in = Table(
+    "ended_sign_in",
+    metadata,
+    Column("person", String(ID_LENGTH), primary_key=True),
+    Column("began_at", UtcTime, primary_key=True),
+    Column("ended_at", UtcTime, nullable=False),
 )
 
 idempotency = Table(

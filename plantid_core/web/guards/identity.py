@@ -8,6 +8,7 @@ from starlette.concurrency import run_in_threadpool
 
 from plantid_core.access.principal import ANONYMOUS, Principal
 from plantid_core.errors import HistoryUnavailable, TokenRefused
+from plantid_core.telemetry import shout
 from plantid_core.web import caller
 from plantid_core.web.claims import Claimed, identity_in, is_sign_in
 from plantid_core.web.guards import jar
@@ -28,6 +29,7 @@ _DEPARTED_S = 60
 # What anybody gets alike; and the figures, whose token is no person's (`guards.metrics`).
 ALIKE = ("/static/", "/healthz", "/readyz")
 _FIGURES = {"/metrics", "/_stcore/metrics"}
+_SIGN_OUT = "/auth/logout"
 _NO_PASSWORDS = (
     "Passwords are not taken here. Sign in with the browser, or send a token as"
     " 'Authorization: Bearer …'."
@@ -43,8 +45,9 @@ _Refusal = tuple[int, str, dict[str, str]]
 class Identity:
     """Notes who asks (`caller.principal_of`), and refuses a token that lets nobody in.
 
-    Somebody deactivated is nobody: their cookies are taken out of the request, and ended in the
-    browser. ``registry`` is asked for with the first request that shows something.
+    Somebody deactivated is nobody, and so is who shows a sign-in that was ended: the cookies are taken
+    out of the request, and ended in the browser. Signing out ends the sign-in, and not only its cookies.
+    ``registry`` is asked for with the first request that shows something.
     """
 
     def __init__(
@@ -99,11 +102,15 @@ class Identity:
         identity = None if claims is None else identity_in(claims, self._settings)
         if claims is None or identity is None:
             return send
-        found = await _person(self._registry().known, identity, claims)
+        known = self._registry().known
+        found = await _person(known, identity, claims)
         if found is None:  # the database is away, and they are new to this process
             caller.note(scope, ANONYMOUS)
             return send
         caller.note(scope, found)
+        if found is not ANONYMOUS and scope["type"] == "http" and scope["path"] == _SIGN_OUT:
+            # Their cookies still tell Streamlit to take leave of the issuer as well.
+            await _end(known, identity, claims)
         return _sign_out(scope, send, cookies) if found is ANONYMOUS else send
 
 
@@ -117,6 +124,14 @@ async def _person(
         return await run_in_threadpool(known.person, *identity, claims)
     except HistoryUnavailable:
         return None
+
+
+async def _end(known: Known, identity: tuple[str, str], claims: dict[str, object]) -> None:
+    """End the sign-in itself; the browser forgets it also where that cannot be written."""
+    try:
+        await run_in_threadpool(known.sign_out, *identity, claims)
+    except HistoryUnavailable as error:
+        shout("sign_out_not_kept", reason=error.reason)
 
 
 def _sign_out(scope: Scope, send: Send, cookies: dict[str, str]) -> Send:

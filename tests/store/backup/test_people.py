@@ -21,7 +21,7 @@ from plantid_core.store.backup.write import write_backup
 from plantid_core.store.history.engine import Database
 from plantid_core.store.history.history import History
 from plantid_core.store.history.repeats import Repeats, Taken
-from plantid_core.store.history.schema import access_token, idempotency, person
+from plantid_core.store.history.schema import access_token, ended_sign_in, idempotency, person
 from plantid_core.store.photos import PhotoStore
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Place:
 
 
 def empty(database: Database) -> None:
-    for table in (access_token, person, idempotency):
+    for table in (access_token, person, ended_sign_in, idempotency):
         database.write(lambda connection, table=table: connection.execute(table.delete()))  # type: ignore[misc]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,9 +71,28 @@ def check_0002(history: History) -> None:
     assert history.find("ann", Filter(text="palmat", verified=True)).total == 1
 
 
+# Somebody as the third version wrote them.
+PERSON = """INSERT INTO person VALUES (
+    1, 'p00', 'https://issuer', 'ann', 'Ann', 'admin', true, '2026-01-01 12:00:00',
+    '2026-01-02 12:00:00', '2026-01-02 12:00:00')"""
+ROWS_OF_0003 = (*ROWS_OF_0002, PERSON)
+
+
+def check_0003(history: History) -> None:
+    """See that whoever was known is, and that their sign-in can be ended."""
+    check_0002(history)
+    with Registry(load_settings(), history.database) as registry:
+        ann = registry.people.get("p00")
+        assert (ann.name, ann.active, ann.seen_at) == ("Ann", True, SEEN)
+        registry.sign_ins.end(ann.id, SEEN)
+        assert registry.sign_ins.is_over(ann.id, SEEN)
+
+
+SEEN = dt.datetime(2026, 1, 2, 12, tzinfo=dt.UTC)
 EARLIER: dict[str, tuple[tuple[str, ...], Callable[[History], None]]] = {
     "0001": (ROWS_OF_0001, check_0001),
     "0002": (ROWS_OF_0002, check_0002),
+    "0003": (ROWS_OF_0003, check_0003),
 }
 
 

@@ -203,6 +203,24 @@ def test_somebody_deactivated_is_nobody_at_once(
     assert sorted(text.partition("=")[0] for text in ended) == sorted(jar)
 
 
+def test_a_copy_of_a_sign_in_that_was_ended_is_good_no_more(
+    client: Client, settings: Settings
+) -> None:
+    """Also where it was taken before; another sign-in of the same person goes on."""
+    first = signing_in.header(signing_in.cookies(settings, sub="ada", iat=1_790_000_000))
+    second = signing_in.header(signing_in.cookies(settings, sub="ada", iat=1_790_000_060))
+    assert client.get("/", headers=first).json()["owner"] == ADA
+
+    leaving = client.get("/auth/logout", headers=first).json()
+
+    assert leaving["owner"] == ADA  # Streamlit takes leave of the issuer with what they say
+    assert leaving["cookies"]
+    copied = client.get("/", headers=first)
+    assert (copied.json()["kind"], copied.json()["cookies"]) == ("anonymous", ["plantid_departed"])
+    assert client.connect("/stream", headers=first).json()["kind"] == "anonymous"
+    assert client.get("/", headers=second).json()["owner"] == ADA
+
+
 def test_a_websocket_of_somebody_deactivated_is_nobodys(
     client: Client, settings: Settings, registry: Registry
 ) -> None:
