@@ -18,10 +18,7 @@ from plantid_core.web import application
 from plantid_core.web.herbarium_job import HerbariumJob
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-    from tests.conftest import SandboxServer
 
 SCRIPT = """
 from plantid_core.web import herbarium_panel
@@ -32,15 +29,10 @@ herbarium_panel.show(desk())
 
 
 @pytest.fixture
-def panel(
-    tmp_path: Path, model_cache: Path, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[AppTest]:
-    """Return the panel alone, on a data directory of its own."""
-    (tmp_path / "models").symlink_to(model_cache / "models")
-    monkeypatch.setenv("PLANTID_DATA_DIR", str(tmp_path))
-    monkeypatch.setenv("PLANTID_SANDBOX_URL", sandbox.url)
-    yield AppTest.from_string(SCRIPT, default_timeout=60)
-    application.close_workbench()
+def panel(data_dir: Path) -> AppTest:
+    """Return the panel alone."""
+    del data_dir
+    return AppTest.from_string(SCRIPT, default_timeout=60)
 
 
 def zipped(folder: Path) -> io.BytesIO:
