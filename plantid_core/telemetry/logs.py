@@ -34,7 +34,6 @@ def configure_logging(
     redaction = Redaction(secrets)
     render = _render(log_format)
     shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
         _add_request_id,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
