@@ -190,6 +190,8 @@ def _engine(url: URL, wait_s: float) -> Engine:
         hide_parameters=True,
     )
     if _is_sqlite(url):
+        # Many rows in one statement: row by row, the interpreter changes hands as often.
+        engine.dialect.use_insertmanyvalues_wo_returning = True
 
         @event.listens_for(engine, "connect")
         def _(connection: sqlite3.Connection, _record: object) -> None:
