@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from plantid_core.telemetry.events import quiet, shout, tell
 from plantid_core.telemetry.logs import configure_logging
-from plantid_core.telemetry.metrics import upload_verdicts
+from plantid_core.telemetry.metrics import count_verdict, upload_verdicts
 from plantid_core.telemetry.totals import Totals, totals
 from plantid_core.telemetry.trace import Note, Trace
 
@@ -17,6 +17,7 @@ __all__ = [
     "Totals",
     "Trace",
     "configure_logging",
+    "count_verdict",
     "quiet",
     "shout",
     "tell",

@@ -137,6 +137,11 @@ def upload_verdicts() -> Counter:
     return _counter(_VERDICTS)
 
 
+def count_verdict(code: str, gate: str) -> None:
+    """Count a verdict of the upload chain by its code and gate."""
+    _count(_VERDICTS, code, gate)(1)
+
+
 @dataclass(slots=True)
 class Call:
     """What became of a provider's call: the reply's status, told by who calls."""

@@ -42,7 +42,10 @@ def format_of_name(filename: str, policy: Policy) -> str:
     length = len(filename.encode(errors="replace"))
     if not 1 <= length <= policy.max_name_bytes:
         raise reject("name_length", limit=policy.max_name_bytes, value=length)
-    if any(unicodedata.category(char) in {"Cc", "Cs"} or char in _BIDI for char in filename):
+    plain = filename.isascii() and filename.isprintable()
+    if not plain and any(
+        unicodedata.category(char) in {"Cc", "Cs"} or char in _BIDI for char in filename
+    ):
         raise reject("name_characters", value=length)
     if "/" in filename or "\\" in filename:
         raise reject("name_path", value=length)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from plantid_core.errors import UploadRejected
-from plantid_core.telemetry import tell, upload_verdicts
+from plantid_core.telemetry import count_verdict, tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,11 +32,11 @@ def recorded() -> Iterator[None]:
 
 def count_again() -> None:
     """Count a photo whose verdict was at hand."""
-    upload_verdicts().labels(ACCEPTED, "").inc()
+    count_verdict(ACCEPTED, "")
 
 
 def record(rejected: UploadRejected | None, begin: float) -> None:
     """Record a verdict whose work began at ``begin`` (of time.perf_counter)."""
     code, gate = (rejected.code, rejected.layer) if rejected else (ACCEPTED, "")
-    upload_verdicts().labels(code, gate).inc()
+    count_verdict(code, gate)
     tell("upload.verdict", code=code, gate=gate, ms=round((time.perf_counter() - begin) * 1e3, 1))

@@ -25,10 +25,9 @@ class Lane:
 
     def full(self) -> bool:
         """Tell whether every thread is taken, and as many wait as may."""
-        if self._waiting is None:
+        if self._waiting is None or self._limiter.borrowed_tokens < self._threads:
             return False
-        use = self._limiter.statistics()
-        return use.borrowed_tokens >= self._threads and use.tasks_waiting >= self._waiting
+        return self._limiter.statistics().tasks_waiting >= self._waiting
 
     async def run(self, job: Callable[[], T]) -> T:
         """Return what the job returns, on a thread of this lane."""

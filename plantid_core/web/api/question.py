@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
 import orjson
@@ -70,7 +71,12 @@ class _Whole(MultiPartParser):
 
 async def _form(request: Request) -> FormData:
     # Python knows text encodings that take a second for some kilobytes; a form's is this one.
-    if _charset(request).replace("_", "-") not in {"utf-8", "utf8", "us-ascii", ""}:
+    if _charset(request.headers["content-type"]).replace("_", "-") not in {
+        "utf-8",
+        "utf8",
+        "us-ascii",
+        "",
+    }:
         raise HTTPException(400, "Send the form's texts as UTF-8.")
     parser = _Whole(
         request.headers, request.stream(), max_files=_MOST_FILES, max_fields=_MOST_FIELDS
@@ -81,8 +87,9 @@ async def _form(request: Request) -> FormData:
         raise HTTPException(400, error.message) from None
 
 
-def _charset(request: Request) -> str:
-    _, options = parse_options_header(request.headers["content-type"])
+@lru_cache(maxsize=64)
+def _charset(content_type: str) -> str:
+    _, options = parse_options_header(content_type)
     return options.get(b"charset", b"").decode("latin-1").strip().lower()
 
 
