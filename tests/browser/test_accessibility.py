@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 from processes import until
@@ -117,6 +118,13 @@ def page(browser: Browser) -> Iterator[Page]:
     context.add_init_script(Axe().axe_script)
     yield context.new_page()
     context.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _filled(app_url: str, flower: bytes) -> None:
+    """Keep something in the history: an empty page has little that could be wrong."""
+    photo = {"images": ("flower.jpg", flower, "image/jpeg")}
+    requests.post(f"{app_url}/api/v1/identify", files=photo, timeout=60).raise_for_status()
 
 
 def drawn(page: Page) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import pickle
+import subprocess
+import sys
 from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -53,6 +55,22 @@ def test_one_call_an_expiry_where_somebody_sees_to_it(name: str) -> None:
     record = faithful.run(name, ONE_KEY, seed=2)
 
     assert (record.expiries["calls"] == 1).all()
+
+
+def test_the_librarys_lock_goes_after_the_seeds() -> None:
+    """In a process that simulates the seed's first: the library registers its scripts once for all."""
+    both = """
+from plantid_core.lab.simulate import around_expiry
+from plantid_core.lab.workload import Workload
+
+for name in ("seed-lock", "redis-lock"):
+    print(len(around_expiry(name, Workload(rate=20), 1, lead_s=1.0, after_s=0.5).calls) > 0)
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", both], capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert (ended.returncode, ended.stdout) == (0, "True\nTrue\n"), ended.stderr
 
 
 def test_without_protection_the_stampede_is_all_who_come_during_a_call() -> None:

@@ -152,6 +152,11 @@ class _Wrapped(RedisLock):
 class _Unrenewed(redis_lock.Lock):  # type: ignore[misc]  # a library without types
     """The library's lock without the thread that renews it."""
 
+    @classmethod
+    def register_scripts(cls, redis_client: redis.Redis) -> None:
+        """Register them for the library's own class: it does so once, and would leave that one without."""
+        redis_lock.Lock.register_scripts(redis_client)
+
     def _start_lock_renewer(self) -> None:
         pass
 
