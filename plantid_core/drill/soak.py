@@ -26,6 +26,7 @@ _RATE, _THREADS, _SEED = 8.0, 6, 20
 _SAMPLE_S = 5.0
 # Caches, pools and the browser's sessions have filled by then; shorter runs only tell figures.
 _WARM_MINUTES, _LEAST_MINUTES = 5.0, 10.0
+_WINDOW_MINUTES = 5.0
 _RSS_GROWTH_PERCENT = 5.0
 # Of a median against the highest of the first window: what comes and goes is not a leak. Each session
 # that is kept has an event loop of three files, two of them sockets; eight more may be kept then.
@@ -184,9 +185,13 @@ def _judge_answers(scene: Scene, callers: Callers, visitor: Visitor) -> None:
 
 
 def _judge_vitals(scene: Scene, vitals: Sequence[Vitals], began: float, minutes: float) -> None:
-    """Hold the last minute to the one after minute 5 (of a short run: halfway)."""
+    """Hold the last five minutes to the five after minute 5 (of a short run: a quarter each).
+
+    Each minute has a trouble of its own, and some fill the memory more than others: one minute compared
+    with another tells which troubles they had.
+    """
     warm = min(_WARM_MINUTES, minutes / 2) * _MINUTE_S
-    window = min(_MINUTE_S, minutes * _MINUTE_S / 4)
+    window = min(_WINDOW_MINUTES, minutes / 4) * _MINUTE_S
     first = [one for one in vitals if warm <= one.at - began < warm + window]
     last = [one for one in vitals if one.at >= vitals[-1].at - window]
     binding = minutes >= _LEAST_MINUTES
