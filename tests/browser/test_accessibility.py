@@ -120,7 +120,7 @@ def page(browser: Browser) -> Iterator[Page]:
     context.close()
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="module")
 def _filled(app_url: str, flower: bytes) -> None:
     """Keep something in the history: an empty page has little that could be wrong."""
     photo = {"images": ("flower.jpg", flower, "image/jpeg")}
@@ -244,6 +244,7 @@ def test_a_page_is_well_formed_for_everybody(page: Page, app_url: str, name: str
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("_filled")
 @pytest.mark.parametrize("name", VIEWS)
 def test_a_page_is_well_formed_on_a_telephone(page: Page, app_url: str, name: str) -> None:
     """At 420 px, where what stood side by side stands one below the other."""
