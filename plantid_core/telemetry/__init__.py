@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from plantid_core.telemetry.events import quiet, shout, tell
 from plantid_core.telemetry.logs import configure_logging
-from plantid_core.telemetry.metrics import count_verdict, upload_verdicts
+from plantid_core.telemetry.metrics import count_verdict
 from plantid_core.telemetry.totals import Totals, totals
 from plantid_core.telemetry.trace import Note, Trace
 
@@ -22,5 +22,4 @@ __all__ = [
     "shout",
     "tell",
     "totals",
-    "upload_verdicts",
 ]

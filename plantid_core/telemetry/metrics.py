@@ -132,13 +132,8 @@ def throttled(scope: str) -> None:
     _count(_THROTTLED, scope)(1)
 
 
-def upload_verdicts() -> Counter:
-    """Return the counter of the upload chain's verdicts by code (``accepted`` for no refusal)."""
-    return _counter(_VERDICTS)
-
-
 def count_verdict(code: str, gate: str) -> None:
-    """Count a verdict of the upload chain by its code and gate."""
+    """Count a verdict of the upload chain by its code (``accepted`` for no refusal) and gate."""
     _count(_VERDICTS, code, gate)(1)
 
 

@@ -16,7 +16,7 @@ class Last:
     def __del__(self):
         end.set()
         thread.join()
-        time.sleep(0.2)
+        time.sleep(0.2)  # greenlet hears of it a moment after the thread is joined
         for _ in range(10_000):
             pass
         print("freed" if hub() is None else "kept")

@@ -1,7 +1,8 @@
 """The people of a backup: who they are, and who of them is let in no more.
 
-Tokens, the answers to requests that may come again and which sign-ins were ended (`schema.access_token`,
-`idempotency`, `ended_sign_in`) are in no backup: brought back, what was revoked since would be good again.
+Tokens and the answers to requests that may come again (`schema.access_token`, `idempotency`) are in no
+backup: brought back, what was revoked since would be good again. Nor is it kept which sign-ins were ended
+(`ended_sign_in`): those that were ended later would be missing, so that a new key has to end them all.
 """
 
 from __future__ import annotations
