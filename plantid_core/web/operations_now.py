@@ -162,9 +162,9 @@ def _quotas(state: Readiness) -> None:
             sentence = f"{quota['used']:,} of {limit:,} credits used today"
             bars = bar(quota["used"] / limit, f"{title}: {sentence}", COLOURS.get(name, NEUTRAL))
         else:
-            sentence = f"{quota['used']:,} credits used today, of any number"
-            bars = ""
-        left = "" if remaining is None else f", {remaining:,} left"
+            sentence, bars = f"{quota['used']:,} credits used today, no limit is set here", ""
+        whose = "" if limit else "the service says "
+        left = "" if remaining is None else f"; {whose}{remaining:,} left"
         st.html(
             f"<div><b>{title}</b>: {sentence}{left}{bars}"
             f'<div class="pid-small">{spending["spent"]:,} spent and {spending["saved"]:,} saved by this'
